@@ -1,0 +1,1 @@
+"""What selfishness costs in disaggregated LLM serving, and what brings it back."""

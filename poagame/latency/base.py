@@ -1,0 +1,233 @@
+r"""What a latency is: a nondecreasing delay of the load on each of R resources, and how latencies compose.
+
+Every latency is a frozen pytree with three exact functions of the load :math:`x \ge 0`:
+
+.. math:: \ell(x), \qquad \int_0^x \ell(t)\,dt, \qquad \frac{d}{dx}\,x\,\ell(x) = \ell(x) + x\,\ell'(x).
+
+The last axis of a load runs over resources and broadcasts against R, so one latency (R = 1) also evaluates many loads.
+NumPy loads give float64 NumPy arrays; JAX arrays and tracers give JAX arrays, so latencies pass through `jit`, `vmap` and `grad`.
+"""
+
+from __future__ import annotations
+
+import abc
+from typing import Self
+
+import equinox as eqx
+import jax
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poagame._arrays import Array, as_floats, is_concrete, namespace, require
+
+
+class Latency(eqx.Module):
+    """Delay as a function of load on `num_resources` resources.
+
+    A subclass gives `num_resources`, `value`, `derivative` and `primitive` for loads that are already checked;
+    callers use `latency(load)`, `latency.integral(load)` and `latency.marginal_cost(load)`.
+    """
+
+    @property
+    @abc.abstractmethod
+    def num_resources(self) -> int:
+        """R, the number of resources."""
+
+    @abc.abstractmethod
+    def value(self, load: Array) -> Array:
+        """Latency at a checked load."""
+
+    @abc.abstractmethod
+    def derivative(self, load: Array) -> Array:
+        """Right derivative of the latency at a checked load."""
+
+    @abc.abstractmethod
+    def primitive(self, load: Array) -> Array:
+        """Integral of the latency from 0 to a checked load."""
+
+    def __call__(self, load: ArrayLike) -> Array:
+        """Latency of each resource at `load` [..., R]; infinite from a capacity on, never NaN.
+
+        Raises
+        ------
+        InvalidInput
+            If the load is negative or NaN, or its last axis fits neither R nor 1.
+        """
+        return self.value(self._checked(load))
+
+    def integral(self, load: ArrayLike) -> Array:
+        """Exact integral of the latency from 0 to `load` [..., R] (the Beckmann term)."""
+        return self.primitive(self._checked(load))
+
+    def marginal_cost(self, load: ArrayLike) -> Array:
+        """Derivative of load × latency at `load` [..., R]: latency + load · latency′."""
+        x = self._checked(load)
+        xp = namespace(x)
+        value = self.value(x)
+        finite = xp.isfinite(value)
+        return xp.where(finite, value + x * xp.where(finite, self.derivative(x), 0.0), xp.inf)
+
+    def __add__(self, other: Latency | ArrayLike) -> Latency:
+        """Sum with another latency of the same resources, or shift by a constant toll (a number or [R])."""
+        return Sum(self, other) if isinstance(other, Latency) else Shifted(self, other)
+
+    __radd__ = __add__
+
+    def __mul__(self, factor: ArrayLike) -> Latency:
+        """Scale by a nonnegative factor (a number or [R])."""
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    def replicated(self, copies: int) -> Self:
+        """Give `copies` identical resources from a latency of one resource.
+
+        Raises
+        ------
+        InvalidInput
+            If this latency has more than one resource, or `copies` < 1.
+        """
+        require(self.num_resources == 1, f"only a latency of one resource can be replicated; this has {self.num_resources}")
+        require(copies >= 1, f"copies must be at least 1; got {copies}")
+        return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), copies, axis=0), self)
+
+    def preloaded(self, background: ArrayLike) -> Latency:
+        """Latency as new load sees it where `background` [R] is already there: x ↦ ℓ(background + x)."""
+        return Preloaded(self, background)
+
+    def _checked(self, load: ArrayLike) -> Array:
+        x = load if isinstance(load, jax.Array) else np.asarray(load, dtype=np.float64)
+        resources = self.num_resources
+        if x.ndim and x.shape[-1] not in (1, resources) and resources != 1:
+            require(False, f"load has {x.shape[-1]} entries on its last axis; this latency has {resources} resources")
+        if is_concrete(x) and x.size:
+            low = float(x.min())  # NaN fails the comparison too
+            require(low >= 0.0, f"load must be nonnegative and not NaN; the smallest entry is {low}")
+        return x
+
+
+class Sum(Latency):
+    """Sum of two latencies of the same resources."""
+
+    first: Latency
+    second: Latency
+
+    def __check_init__(self) -> None:
+        a, b = self.first.num_resources, self.second.num_resources
+        require(a == b or 1 in (a, b), f"latencies of {a} and {b} resources cannot be added")
+
+    @property
+    def num_resources(self) -> int:
+        """R, the number of resources."""
+        return max(self.first.num_resources, self.second.num_resources)
+
+    def value(self, load: Array) -> Array:
+        """ℓ₁ + ℓ₂."""
+        return self.first.value(load) + self.second.value(load)
+
+    def derivative(self, load: Array) -> Array:
+        """ℓ₁′ + ℓ₂′."""
+        return self.first.derivative(load) + self.second.derivative(load)
+
+    def primitive(self, load: Array) -> Array:
+        """∫ℓ₁ + ∫ℓ₂."""
+        return self.first.primitive(load) + self.second.primitive(load)
+
+
+class Scaled(Latency):
+    """A latency times a nonnegative constant of each resource."""
+
+    latency: Latency
+    factor: Array = eqx.field(converter=lambda f: np.atleast_1d(as_floats(f, "factor")))
+
+    def __check_init__(self) -> None:
+        require(bool((self.factor >= 0).all()), "factor must be nonnegative, or the latency would decrease in load")
+        _fits(self.factor, self.latency, "factor")
+
+    @property
+    def num_resources(self) -> int:
+        """R, the number of resources."""
+        return max(self.latency.num_resources, self.factor.shape[-1])
+
+    def value(self, load: Array) -> Array:
+        """Factor times ℓ."""
+        return self._times(self.latency.value(load))
+
+    def derivative(self, load: Array) -> Array:
+        """Factor times ℓ′."""
+        return self._times(self.latency.derivative(load))
+
+    def primitive(self, load: Array) -> Array:
+        """Factor times ∫ℓ."""
+        return self._times(self.latency.primitive(load))
+
+    def _times(self, part: Array) -> Array:
+        xp = namespace(part, self.factor)
+        finite = xp.isfinite(part)  # 0 × inf: a resource scaled to nothing keeps its capacity
+        return xp.where(finite, self.factor * xp.where(finite, part, 0.0), xp.inf)
+
+
+class Shifted(Latency):
+    """A latency plus a constant toll (or, where negative, subsidy) of each resource."""
+
+    latency: Latency
+    toll: Array = eqx.field(converter=lambda t: np.atleast_1d(as_floats(t, "toll")))
+
+    def __check_init__(self) -> None:
+        _fits(self.toll, self.latency, "toll")
+
+    @property
+    def num_resources(self) -> int:
+        """R, the number of resources."""
+        return max(self.latency.num_resources, self.toll.shape[-1])
+
+    def value(self, load: Array) -> Array:
+        """ℓ + toll."""
+        return self.latency.value(load) + self.toll
+
+    def derivative(self, load: Array) -> Array:
+        """ℓ′, which no constant changes."""
+        return self.latency.derivative(load) + 0.0 * self.toll
+
+    def primitive(self, load: Array) -> Array:
+        """∫ℓ + toll · load."""
+        return self.latency.primitive(load) + self.toll * load
+
+
+class Preloaded(Latency):
+    """A latency seen by new load on top of a fixed background load of each resource."""
+
+    latency: Latency
+    background: Array = eqx.field(converter=lambda b: np.atleast_1d(as_floats(b, "background")))
+
+    def __check_init__(self) -> None:
+        require(bool((self.background >= 0).all()), f"background load must be nonnegative; got {self.background.min()}")
+        _fits(self.background, self.latency, "background")
+
+    @property
+    def num_resources(self) -> int:
+        """R, the number of resources."""
+        return max(self.latency.num_resources, self.background.shape[-1])
+
+    def value(self, load: Array) -> Array:
+        """ℓ(b + x)."""
+        return self.latency.value(self.background + load)
+
+    def derivative(self, load: Array) -> Array:
+        """ℓ′(b + x)."""
+        return self.latency.derivative(self.background + load)
+
+    def primitive(self, load: Array) -> Array:
+        """∫ℓ from b to b + x; infinite where the background alone is past capacity."""
+        before = self.latency.primitive(self.background + 0.0 * load)
+        xp = namespace(before)
+        finite = xp.isfinite(before)
+        return xp.where(finite, self.latency.primitive(self.background + load) - xp.where(finite, before, 0.0), xp.inf)
+
+
+def _fits(parameter: Array, latency: Latency, name: str) -> None:
+    resources = latency.num_resources
+    require(
+        parameter.ndim == 1 and (parameter.size in (1, resources) or resources == 1),
+        f"{name} must be a number or have one entry for each of {resources} resources; got shape {parameter.shape}",
+    )
