@@ -95,6 +95,16 @@ class Latency(eqx.Module):
         """Latency as new load sees it where `background` [R] is already there: x ↦ ℓ(background + x)."""
         return Preloaded(self, background)
 
+    def __repr__(self) -> str:
+        """Code that rebuilds the latency."""
+        parts = []
+        for name in self.__dataclass_fields__:
+            part = getattr(self, name)
+            if isinstance(part, np.ndarray):
+                part = part.tolist() if part.size <= 200 else f"<array {part.shape}>"
+            parts.append(f"{name}={part!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
     def _checked(self, load: ArrayLike) -> Array:
         x = load if isinstance(load, jax.Array) else np.asarray(load, dtype=np.float64)
         resources = self.num_resources

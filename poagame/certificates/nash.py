@@ -1,0 +1,101 @@
+r"""Is this profile an equilibrium, and how far off? Regret is 0 for every player exactly at a pure Nash equilibrium."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poagame._arrays import FloatArray
+from poagame.errors import InvalidInput
+from poagame.games.protocols import FiniteGame, as_profile
+from poagame.games.routing import RoutingGame
+
+ATOL = 1e-9
+"""Regret that rounding explains, per unit of the costs compared: costs are sums of a few hundred float64 terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class NashCertificate:
+    """How far a profile is from a pure Nash equilibrium.
+
+    Attributes
+    ----------
+    max_regret : float
+        The most that any one player gains by a deviation, in cost units. 0 exactly at an equilibrium.
+    player, action : int
+        The player that gains most, and by which action.
+    tolerance : float
+        What rounding may explain: `ATOL` × the larger of 1 and the finite costs in play.
+    """
+
+    max_regret: float
+    player: int
+    action: int
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the profile is an equilibrium up to `tolerance`."""
+        return self.max_regret <= self.tolerance
+
+
+def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
+    """[N]: what each player would gain by its best deviation from `profile` [N]; ≥ 0, infinite if it leaves an infinite cost.
+
+    Evaluated from `game.action_costs` alone.
+    """
+    s = as_profile(game, profile)
+    costs = game.action_costs(s)
+    return _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
+
+
+@singledispatch
+def certify_nash(game: FiniteGame, profile: ArrayLike) -> NashCertificate:
+    """Certificate of `profile` [N] as a pure Nash equilibrium of `game`."""
+    s = as_profile(game, profile)
+    if s.ndim != 1:
+        raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
+    costs = game.action_costs(s)
+    gains = _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
+    player = int(gains.argmax())
+    return NashCertificate(float(gains[player]), player, int(costs[player].argmin()), _tolerance(costs))
+
+
+@certify_nash.register
+def _(game: RoutingGame, profile: ArrayLike) -> NashCertificate:
+    if not game.is_static:
+        return certify_nash.dispatch(object)(game, profile)
+    # requests of one type on one worker have equal regret, so K × W pairs stand for N × W
+    s = as_profile(game, profile)
+    if s.ndim != 1:
+        raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
+    types = game.types()
+    counts = np.bincount(s, minlength=game.num_actions)
+    gain = float(game.overlap_weight) * types.overlap
+    stay, move = game.latency(counts) - gain, game.latency(counts + 1.0) - gain
+    workers = np.arange(game.num_actions)
+    best = move.argmin(axis=1)
+    others = np.where(workers == best[:, None], np.inf, move)
+    second = others.argmin(axis=1)
+    k = np.arange(len(types.counts))
+    target = np.where(workers == best[:, None], second[:, None], best[:, None])
+    cheapest = np.minimum(stay, np.where(workers == best[:, None], others[k, second][:, None], move[k, best][:, None]))
+    gains = _gain(stay, cheapest)
+    of_request = gains[types.type_of, s]
+    player = int(of_request.argmax())
+    at = (types.type_of[player], s[player])
+    action = int(target[at]) if of_request[player] > 0 else int(s[player])
+    return NashCertificate(float(of_request[player]), player, action, _tolerance(stay[types.type_of, s]))
+
+
+def _gain(current: FloatArray, best: FloatArray) -> FloatArray:
+    both_infinite = np.isinf(current) & np.isinf(best)
+    return np.where(both_infinite, 0.0, np.where(both_infinite, 0.0, current) - np.where(both_infinite, 0.0, best))
+
+
+def _tolerance(costs: FloatArray) -> float:
+    finite = np.abs(costs[np.isfinite(costs)])
+    return ATOL * max(1.0, float(finite.max(initial=0.0)))

@@ -1,0 +1,113 @@
+r"""Has the game an exact potential? The four-cycle test of Monderer and Shapley [monderer1996]_, with a witness where it fails.
+
+A finite game has an exact potential iff for every profile and every two players the gains of the deviators around the four-cycle
+(i moves, j moves, i moves back, j moves back) add to zero.
+
+.. [monderer1996] Monderer, Shapley: Potential games, Games and Economic Behavior 14 (1996), 124-143.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poagame.errors import NoPotential, TooLarge
+from poagame.games.protocols import FiniteGame, batch_action_costs
+
+MAX_ENTRIES = 20_000_000
+"""Most cost entries N · A · A^N that the four-cycle test tabulates (160 MB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FourCycle:
+    """Two players' moves around a square of profiles in which the deviators' cost changes do not add to zero.
+
+    Attributes
+    ----------
+    start : tuple of int
+        The profile at which the cycle begins and ends.
+    players, actions : (int, int)
+        Who moves, and the action each moves to.
+    total : float
+        Sum of the deviators' cost changes around the cycle; an exact potential would make it 0.
+    """
+
+    start: tuple[int, ...]
+    players: tuple[int, int]
+    actions: tuple[int, int]
+    total: float
+
+
+@runtime_checkable
+class HasPotential(Protocol):
+    """A game that knows its potential."""
+
+    def potential(self, profile: ArrayLike) -> float:
+        """Value at `profile`."""
+        ...
+
+
+def potential(game: object, profile: ArrayLike) -> float:
+    """Exact potential of `game` at `profile`, from the game's own formula.
+
+    Raises
+    ------
+    NoPotential
+        If the game has none, or none is known.
+    """
+    if not isinstance(game, HasPotential):
+        raise NoPotential(f"{type(game).__name__} gives no potential formula; is_exact_potential(game) tests whether one exists")
+    return game.potential(profile)
+
+
+def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | None:
+    """The four-cycle with the largest deviator sum, or None where all vanish up to `rtol` times the largest cost.
+
+    Raises
+    ------
+    TooLarge
+        If the game has more than `MAX_ENTRIES` cost entries, or infinite costs.
+    """
+    players, actions = game.num_players, game.num_actions
+    if players * actions * float(actions) ** players > MAX_ENTRIES:
+        raise TooLarge(
+            f"the four-cycle test tabulates N·A·A^N = {players}·{actions}·{actions}^{players} costs; the limit is {MAX_ENTRIES:,}. "
+            "Test a game with fewer players of the same kind"
+        )
+    shape = (actions,) * players
+    profiles = np.stack(np.unravel_index(np.arange(actions**players), shape), axis=1).astype(np.int64)
+    costs = np.take_along_axis(batch_action_costs(game, profiles), profiles[:, :, None], axis=2)[:, :, 0]
+    if not np.isfinite(costs).all():
+        raise TooLarge("some profile costs infinity (a worker beyond its capacity), where cost differences are undefined")
+    tables = [costs[:, i].reshape(shape) for i in range(players)]
+    scale = max(1.0, float(np.abs(costs).max()))
+    worst, witness = rtol * scale, None
+    for i in range(players):
+        for j in range(i + 1, players):
+            # differences against action 0 span all four-cycles of the two players
+            excess = _mixed_difference(tables[i] - tables[j], i, j)
+            at = np.unravel_index(int(np.abs(excess).argmax()), shape)
+            if abs(excess[at]) > worst:
+                worst = abs(float(excess[at]))
+                start = tuple(0 if p in (i, j) else int(a) for p, a in enumerate(at))
+                witness = FourCycle(start, (i, j), (int(at[i]), int(at[j])), -float(excess[at]))
+    return witness
+
+
+def is_exact_potential(game: FiniteGame, rtol: float = 1e-9) -> bool:
+    """Whether a small finite game has an exact potential, by all of its four-cycles.
+
+    Raises
+    ------
+    TooLarge
+        As `potential_violation`, which also gives the witness.
+    """
+    return potential_violation(game, rtol) is None
+
+
+def _mixed_difference(table: np.ndarray, i: int, j: int) -> np.ndarray:
+    along_i = table - np.take(table, [0], axis=i)
+    return along_i - np.take(along_i, [0], axis=j)

@@ -1,0 +1,71 @@
+"""What a finite game must offer for every generic solver and certificate to work on it."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poagame._arrays import FloatArray, IntArray, require
+from poagame.errors import InvalidInput
+
+
+@runtime_checkable
+class FiniteGame(Protocol):
+    """A game of finitely many players and actions, in costs (lower is better).
+
+    A class that also sets `takes_profiles = True` promises that both functions take profiles with leading axes [..., N];
+    generic code then evaluates many at once.
+    """
+
+    @property
+    def num_players(self) -> int:
+        """N, the number of players."""
+        ...
+
+    @property
+    def num_actions(self) -> int:
+        """A, the number of actions of every player (an action that a player lacks costs infinity)."""
+        ...
+
+    def action_costs(self, profile: ArrayLike) -> FloatArray:
+        """[N, A]: what each player would pay for each action while the others keep to `profile` [N]."""
+        ...
+
+    def social_cost(self, profile: ArrayLike) -> float | FloatArray:
+        """Cost of `profile` [N] to all."""
+        ...
+
+
+def as_profile(game: FiniteGame, profile: ArrayLike) -> IntArray:
+    """`profile` as int64 [..., N] with every entry an action.
+
+    Raises
+    ------
+    InvalidInput
+        If its last axis is not N, or an entry is no whole number in 0 … A−1.
+    """
+    given = np.asarray(profile)
+    players, actions = game.num_players, game.num_actions
+    if given.ndim == 0 or given.shape[-1] != players:
+        raise InvalidInput(f"a profile names one action for each of {players} players; got shape {given.shape}")
+    array = given.astype(np.int64)
+    require(bool((array == given).all()), "a profile holds whole numbers, one action a player")
+    if array.size and (array.min() < 0 or array.max() >= actions):
+        raise InvalidInput(f"actions are 0 … {actions - 1}; the profile holds {array.min()} … {array.max()}")
+    return array
+
+
+def batch_action_costs(game: FiniteGame, profiles: IntArray) -> FloatArray:
+    """[M, N, A] action costs of many profiles [M, N]."""
+    if getattr(game, "takes_profiles", False):
+        return game.action_costs(profiles)
+    return np.stack([game.action_costs(p) for p in profiles])
+
+
+def batch_social_cost(game: FiniteGame, profiles: IntArray) -> FloatArray:
+    """[M] social costs of many profiles [M, N]."""
+    if getattr(game, "takes_profiles", False):
+        return np.asarray(game.social_cost(profiles), dtype=np.float64)
+    return np.array([float(game.social_cost(p)) for p in profiles])
