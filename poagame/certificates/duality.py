@@ -47,3 +47,62 @@ def routing_lower_bound(game: RoutingGame, prices: ArrayLike, max_load: int | No
     with np.errstate(invalid="ignore"):
         steps = np.where(np.isfinite(total[1:]), total[1:] - np.where(np.isfinite(total[:-1]), total[:-1], 0.0), np.inf)
     return assignment_lower_bound(steps.T, -float(game.overlap_weight) * types.overlap, types.counts, prices)
+
+
+def load_price_lower_bound(game: RoutingGame, load_prices: ArrayLike, resolution: int = 2000) -> float:
+    r"""Lower bound on the social cost of every profile of any routing game, from a price [W] of load on each worker.
+
+    Relax :math:`L_j = \sum_i w_i x_{ij}` at price λ_j. With :math:`\bar e_{ik} = (w_i e_{ik} + w_k e_{ki})/2` the affinity that a pair can
+    share, and :math:`a_i` the sum of its positive entries over k,
+
+    .. math:: \sum_j \min_{0 \le L \le \sum w} L\,(\ell_j(L) - \lambda_j)
+              + \sum_i \Big( w_i \min_j (\lambda_j - \omega o_{ij}) - \omega a_i \Big).
+
+    For unit weights L runs over the integers, and the affinity of a worker with n requests is bounded by n times the largest sum of
+    n − 1 entries of a row instead of by :math:`a_i`, whichever is tighter. For other weights the minimum over L is bounded from below
+    cell by cell of a grid, by monotone latency.
+    """
+    price = as_floats(load_prices, "load_prices")
+    require(price.shape == (game.num_actions,), f"load_prices must be one for each of {game.num_actions} workers; got {price.shape}")
+    w, omega = game.weights, float(game.overlap_weight)
+    unit = game.request_weight is None
+    overlap = game.overlap if game.multiplicity is None else np.repeat(game.overlap, game.multiplicity, axis=0)
+    placed = float((w * (price - omega * overlap).min(axis=1)).sum())
+    shared = np.zeros((1, 1))
+    if game.affinity is not None:
+        pair = w[:, None] * game.affinity
+        shared = np.maximum(0.0, (pair + pair.T) / 2.0)
+    all_shared = omega * float(shared.sum())
+    if not unit:
+        grid = np.linspace(0.0, w.sum(), resolution + 1)[:, None]
+        latency = game.latency(np.broadcast_to(grid, (resolution + 1, game.num_actions)))[:-1]
+        with np.errstate(invalid="ignore"):
+            cells = np.minimum(grid[:-1] * (latency - price), grid[1:] * (latency - price))
+        cells[np.isnan(cells)] = 0.0  # load 0 at infinite latency
+        return float(cells.min(axis=0).sum()) + placed - all_shared
+    total = congestion_totals(game)
+    loads = np.arange(len(total), dtype=np.float64)[:, None]
+    plain = float((total - price * loads).min(axis=0).sum()) + placed - all_shared
+    if game.affinity is None:
+        return plain
+    bonus = omega * loads * affinity_caps(game)[:, None]
+    return max(plain, float((total - price * loads - bonus).min(axis=0).sum()) + placed)
+
+
+def congestion_totals(game: RoutingGame) -> FloatArray:
+    """[N+1, W]: n·ℓ_j(n), the cost of n unit requests on worker j before any overlap; 0 at n = 0."""
+    loads = np.broadcast_to(np.arange(game.num_players + 1.0)[:, None], (game.num_players + 1, game.num_actions))
+    total = np.zeros(loads.shape)
+    total[1:] = loads[1:] * game.latency(loads[1:])
+    return total
+
+
+def affinity_caps(game: RoutingGame) -> FloatArray:
+    """[N+1]: the most affinity that one of n unit requests on a worker can average, for n = 0 … N."""
+    n = game.num_players
+    if game.affinity is None:
+        return np.zeros(n + 1)
+    shared = (game.affinity + game.affinity.T) / 2.0
+    np.fill_diagonal(shared, -np.inf)
+    ranked = -np.sort(-shared, axis=1)[:, : n - 1]
+    return np.concatenate([[0.0], np.concatenate([[0.0], np.cumsum(ranked, axis=1).max(axis=0)])]) if n > 1 else np.zeros(n + 1)

@@ -1,0 +1,42 @@
+# poagame: `make reproduce` does the main job, `make test` checks everything. Each builds .venv first where it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: reproduce test lint bench clean help
+
+help:
+	@echo "make reproduce   the main job: figures, tables and report under results/"
+	@echo "make test        all tests"
+	@echo "make lint        ruff and pyright"
+	@echo "make bench       benchmarks beside their rivals; rewrites benchmarks/README.md"
+	@echo "make clean       remove .venv, results and caches"
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "==> building .venv (a minute or two, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "poagame needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]' --constraint constraints.txt
+	@touch $(STAMP)
+
+reproduce: $(STAMP)
+	@echo "==> poagame reproduce: writing results/"
+	@$(BIN)/poagame reproduce --out results
+
+test: $(STAMP)
+	@echo "==> tests (two processes)"
+	@$(BIN)/python -m pytest -q -n 2
+
+lint: $(STAMP)
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@echo "==> pyright"
+	@$(BIN)/pyright
+
+bench: $(STAMP)
+	@echo "==> benchmarks (some minutes)"
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv results build dist .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,329 @@
+r"""Many routing games of one shape, solved together.
+
+Best responses of one game are sequential, so the parallelism is over games: the batch is the innermost axis of every array, and each
+operation of the compiled loop does the same visit in all games of a chunk at once. Chunks are sized to the cache and run on the
+machine's cores; games that still move after a burst of rounds are gathered and go on together.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import ArrayLike, NDArray
+
+from poagame._arrays import Array, FloatArray, IntArray, as_floats, require
+from poagame.certificates.batched import certify_batch
+from poagame.errors import InvalidInput
+from poagame.games.routing import AffinityKind, RoutingGame
+from poagame.latency import Latency
+from poagame.solvers.best_response import check_room
+
+ATOL = 1e-10
+"""A request moves for a gain above this times the larger of 1 and its best cost: a tenth of what the certificate calls rounding."""
+
+_CHUNK_BYTES = 3 << 20
+"""Bytes of gains and affinities in one chunk on a CPU, about what its second-level caches hold."""
+
+_BURST = 5
+"""Rounds after which games that have settled leave the batch: most do so in four or five."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class EquilibriumBatch:
+    """Where best responses led in each of B games.
+
+    Attributes
+    ----------
+    profiles : [B, N] int64
+    social_cost : [B]
+    max_regret : [B]
+        By `certify_batch` at the returned profiles.
+    converged : [B]
+        Whether the certificate holds: max_regret is 0 but for rounding.
+    num_rounds : int
+        Rounds (of N visits) of the game that took longest, its last without a move.
+    """
+
+    profiles: IntArray
+    social_cost: FloatArray
+    max_regret: FloatArray
+    converged: NDArray[np.bool_]
+    num_rounds: int
+
+    def __len__(self) -> int:
+        """B, the number of games."""
+        return len(self.profiles)
+
+    def __str__(self) -> str:
+        """One line."""
+        games, requests = self.profiles.shape
+        return (
+            f"{int(self.converged.sum()):,} of {games:,} games of {requests} requests converged in {self.num_rounds} rounds; "
+            f"largest regret {self.max_regret.max():.3g}"
+        )
+
+
+def stack(games: Sequence[RoutingGame]) -> RoutingGame:
+    """One batched game, with leading axis B on every array, from games of one shape and latency family.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no game, or games differ in shape, latency family, kind of affinity or in whether they have affinity, or one
+        has `multiplicity`.
+    """
+    require(len(games) > 0, "stack needs at least one game")
+    for game in games:
+        require(isinstance(game, RoutingGame), f"stack takes RoutingGames; got {type(game).__name__}")
+        require(game.overlap.ndim == 2, "stack takes single games; this one is a batch already")
+        require(game.multiplicity is None, "batched games have no multiplicity: write the rows of overlap out")
+    if any(game.request_weight is not None for game in games):
+        games = [
+            eqx.tree_at(lambda g: g.request_weight, game, game.weights, is_leaf=lambda leaf: leaf is None) for game in games
+        ]
+    first = games[0]
+    family, shapes = jax.tree.structure(first), [np.shape(leaf) for leaf in jax.tree.leaves(first)]
+    for b, game in enumerate(games):
+        if jax.tree.structure(game) != family or [np.shape(leaf) for leaf in jax.tree.leaves(game)] != shapes:
+            raise InvalidInput(
+                f"games of a batch must agree in shape, latency family and affinity; game {b} differs from game 0: "
+                f"{game!r:.120} beside {first!r:.120}"
+            )
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *games)
+
+
+def routing_games(
+    latency: Latency,
+    overlap: ArrayLike,
+    overlap_weight: ArrayLike = 1.0,
+    affinity: ArrayLike | None = None,
+    affinity_kind: AffinityKind = "symmetric",
+    request_weight: ArrayLike | None = None,
+) -> RoutingGame:
+    """B routing games as one batch, made without a Python loop.
+
+    Parameters
+    ----------
+    latency : Latency
+        Of B·W resources, game after game; or of W workers (or one) shared by all games.
+    overlap : [B, N, W]
+    overlap_weight : number or [B]
+    affinity : [B, N, N], optional
+    affinity_kind : "symmetric" or "arrival_order"
+    request_weight : [B, N] or [N], optional
+
+    Raises
+    ------
+    InvalidInput
+        As `RoutingGame`.
+    """
+    rows = as_floats(overlap, "overlap")
+    require(rows.ndim == 3 and rows.size > 0, f"overlap must be [games, requests, workers]; got shape {rows.shape}")
+    batch, requests, workers = rows.shape
+    require(isinstance(latency, Latency), f"latency must be a poagame latency; got {type(latency).__name__}")
+    resources = latency.num_resources
+    require(
+        resources in (1, workers, batch * workers),
+        f"latency has {resources} resources; give {batch * workers} (game after game), {workers} (shared by all games) or 1",
+    )
+    per_game = resources == batch * workers
+
+    def spread(leaf: Array) -> Array:
+        if per_game and len(leaf) == resources:
+            return leaf.reshape(batch, workers, *leaf.shape[1:])
+        return np.broadcast_to(leaf, (batch, workers, *leaf.shape[1:]))
+
+    omega = as_floats(overlap_weight, "overlap_weight")
+    require(
+        omega.shape in ((), (batch,)) and bool((omega >= 0).all()),
+        f"overlap_weight must be one number >= 0 or one for each of {batch} games; got {overlap_weight!r:.80}",
+    )
+    e = None
+    if affinity is not None:
+        e = as_floats(affinity, "affinity")
+        require(e.shape == (batch, requests, requests), f"affinity must be [{batch}, {requests}, {requests}]; got {e.shape}")
+        if affinity_kind == "symmetric":
+            require(
+                bool((e == e.swapaxes(1, 2)).all()),
+                "affinity is called symmetric but is not; average it with its transpose, or use affinity_kind='arrival_order'",
+            )
+        e = np.tril(e, -1) if affinity_kind == "arrival_order" else e * (1.0 - np.eye(requests))
+    weight = None
+    if request_weight is not None:
+        weight = as_floats(request_weight, "request_weight")
+        require(
+            weight.shape in ((requests,), (batch, requests)),
+            f"request_weight must be [{requests}] or [{batch}, {requests}]; got {weight.shape}",
+        )
+        require(bool((weight > 0).all()), f"request weights must be positive; the smallest is {weight.min()}")
+        weight = np.broadcast_to(weight, (batch, requests))
+    leaves = jax.tree.map(spread, latency)
+    pattern = RoutingGame(jax.tree.map(lambda leaf: leaf[0], leaves), rows[0], affinity_kind=affinity_kind)
+    return eqx.tree_at(
+        lambda g: (g.latency, g.overlap, g.overlap_weight, g.affinity, g.request_weight),
+        pattern,
+        (leaves, rows, np.broadcast_to(omega, (batch,)), e, weight),
+        is_leaf=lambda leaf: leaf is None,
+    )
+
+
+def best_response(
+    games: Sequence[RoutingGame] | RoutingGame, start: ArrayLike | None = None, max_rounds: int = 1000
+) -> EquilibriumBatch:
+    """Best-response dynamics of many games of one shape, by one compiled function.
+
+    In each game requests are visited in turn, and one moves to its cheapest worker (the lowest numbered of several) when that gains
+    more than rounding; a game ends with the first round without a move. Without `start` the first round is the arrival: each request
+    in turn picks its cheapest worker given those before it.
+
+    Parameters
+    ----------
+    games : sequence of RoutingGame, or a batched RoutingGame
+        Of one shape and latency family; `stack(games)` or `routing_games(...)` make a batch.
+    start : [N] or [B, N], optional
+        Profile at which the dynamics begin.
+    max_rounds : int
+        Most rounds of any game.
+
+    Returns
+    -------
+    EquilibriumBatch
+        Each profile with its regret; games without convergence (those with arrival-order affinity may cycle) are marked, not left out.
+
+    Raises
+    ------
+    InvalidInput
+        If games differ in shape, a start is no profile, or the workers of a game cannot hold its requests at finite latency.
+    """
+    batched = games if isinstance(games, RoutingGame) else stack(games)
+    require(batched.overlap.ndim == 3, "this is a single game: use equilibrium(game), or best_response([game])")
+    require(max_rounds >= 1, f"max_rounds must be at least 1; got {max_rounds}")
+    batch, requests, workers = batched.overlap.shape
+    for leaf in jax.tree.leaves(batched):
+        require(len(leaf) == batch, f"every array of a batch has the leading axis {batch}; one has shape {leaf.shape}")
+    flat = jax.tree.map(lambda x: _per_worker(x, workers).reshape(batch * workers, *x.shape[2:]), batched.latency)
+    total = None if batched.request_weight is None else batched.request_weight.sum(axis=1)
+    check_room(flat, requests, workers, total)
+    profiles = _starts(start, batch, requests, workers)
+
+    problem = _Chunk(batched.latency, batched.overlap, batched.overlap_weight, batched.affinity, batched.request_weight)
+    on_cpu = jax.default_backend() == "cpu"
+    size = _chunk_size(batch, requests * (workers + (0 if batched.affinity is None else requests)) * 8, on_cpu)
+
+    def run(rows: IntArray, rounds: int) -> tuple[IntArray, NDArray[np.bool_], int]:
+        take = slice(int(rows[0]), int(rows[0]) + size)
+        if len(rows) < size or rows[-1] - rows[0] != size - 1:
+            take = np.resize(rows, size)  # padded with games of its own, so that one shape is compiled
+        with jax.enable_x64(True):  # the setting belongs to the thread
+            chunk = jax.tree.map(lambda leaf: leaf[take], problem)
+            found, moved, used = _solve(chunk, profiles[take], rounds)
+            return np.asarray(found)[: len(rows)], np.asarray(moved)[: len(rows)], int(used)
+
+    pending, done = np.arange(batch), 0
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if on_cpu else 1) as threads:
+        while len(pending) and done < max_rounds:
+            burst = min(_BURST, max_rounds - done)
+            parts = [pending[b : b + size] for b in range(0, len(pending), size)]
+            answers = list(threads.map(run, parts, [burst] * len(parts)))
+            for rows, (found, _, _) in zip(parts, answers, strict=True):
+                profiles[rows] = found
+            pending = pending[np.concatenate([moved for _, moved, _ in answers])]
+            done += max(used for _, _, used in answers)
+    proof = certify_batch(batched, profiles)
+    return EquilibriumBatch(profiles, proof.social_cost, proof.max_regret, proof.holds, done)
+
+
+class _Chunk(NamedTuple):
+    latency: Latency
+    overlap: Array
+    overlap_weight: Array
+    affinity: Array | None
+    request_weight: Array | None
+
+
+def _per_worker(leaf: Array, workers: int) -> Array:
+    """A latency's parameter [b, W or 1, …] as [b, W, …]."""
+    return np.broadcast_to(leaf, (leaf.shape[0], workers, *leaf.shape[2:]))
+
+
+def _starts(start: ArrayLike | None, batch: int, requests: int, workers: int) -> IntArray:
+    if start is None:
+        return np.full((batch, requests), -1)  # nobody has arrived
+    given = np.asarray(start)
+    require(
+        given.shape in ((requests,), (batch, requests)), f"start must be [{requests}] or [{batch}, {requests}]; got {given.shape}"
+    )
+    profiles = np.broadcast_to(given, (batch, requests)).astype(np.int64)
+    require(bool((profiles == given).all()), "start holds whole numbers, one worker a request")
+    require(
+        bool(((profiles >= 0) & (profiles < workers)).all()),
+        f"workers are 0 … {workers - 1}; start holds {profiles.min()} … {profiles.max()}",
+    )
+    return profiles
+
+
+def _chunk_size(batch: int, bytes_per_game: int, on_cpu: bool) -> int:
+    """Games in one compiled call: a power of two, so that batches of similar size share the compiled function."""
+    most = max(8, (_CHUNK_BYTES if on_cpu else 1 << 31) // bytes_per_game)
+    return 1 << max(3, int(np.log2(min(most, batch)) + (batch <= most and batch & (batch - 1) != 0)))
+
+
+@jax.jit
+def _solve(chunk: _Chunk, start: Array, max_rounds: int) -> tuple[Array, Array, Array]:
+    """Profiles [b, N], which games moved in the last round [b], rounds; `start` is −1 where a request has not arrived."""
+    batch, requests, workers = chunk.overlap.shape
+    gain = jnp.transpose(chunk.overlap * chunk.overlap_weight[:, None, None], (1, 2, 0))
+    latency = jax.tree.map(lambda x: jnp.moveaxis(_widened(x, workers), 0, -1), chunk.latency)  # [W, …, b]
+    weight = jnp.ones((requests, batch)) if chunk.request_weight is None else chunk.request_weight.T
+    pull = None
+    if chunk.affinity is not None:
+        pull = jnp.transpose(chunk.affinity * chunk.overlap_weight[:, None, None], (1, 2, 0))
+    # worker numbers are kept as floats: one element width in the whole loop is what lets it vectorise
+    worker = jnp.arange(workers, dtype=jnp.float64)[:, None]
+
+    def delay(loads: Array) -> Array:
+        """[W, b]: to each worker's latency the batch is an axis of resources."""
+        resources = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 1), latency)
+        return jax.vmap(lambda one, load: one.value(load))(resources, loads)
+
+    def visit(state: tuple[Array, Array, Array | None], x: tuple[Array, ...]) -> tuple[tuple[Array, Array, Array | None], Array]:
+        loads, moved, profile = state
+        i, at, own_gain, own_weight, own_pull = x
+        here = worker == at
+        cost = delay(loads + jnp.where(here, 0.0, own_weight)) - own_gain
+        if profile is not None:
+            cost = cost - jnp.where(profile == worker[:, None], own_pull, 0.0).sum(axis=1)
+        best = cost.min(axis=0)
+        target = jnp.where(cost == best, worker, float(workers)).min(axis=0)
+        paid = jnp.where(here, cost, 0.0).sum(axis=0)
+        moves = (at < 0.0) | (best + ATOL * jnp.maximum(1.0, jnp.abs(best)) < paid)
+        to = jnp.where(moves, target, at)
+        loads = loads + jnp.where(worker == to, own_weight, 0.0) - jnp.where(here, own_weight, 0.0)
+        if profile is not None:
+            profile = profile.at[i].set(to)
+        return (loads, moved | moves, profile), to
+
+    def one_round(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        profile, _, rounds = state
+        # summed anew each round, so that weights leave no trace of rounding
+        loads = jnp.where(profile[:, None] == worker, weight[:, None], 0.0).sum(axis=0)
+        begin = (loads, jnp.zeros(batch, bool), None if pull is None else profile)
+        (_, moved, _), after = lax.scan(visit, begin, (jnp.arange(requests), profile, gain, weight, pull))
+        return after, moved, rounds + 1
+
+    begin = (start.T.astype(jnp.float64), jnp.ones(batch, bool), jnp.zeros((), jnp.int64))
+    profile, moved, rounds = lax.while_loop(lambda s: s[1].any() & (s[2] < max_rounds), one_round, begin)
+    return profile.T.astype(jnp.int64), moved, rounds
+
+
+def _widened(leaf: Array, workers: int) -> Array:
+    return jnp.broadcast_to(leaf, (leaf.shape[0], workers, *leaf.shape[2:]))

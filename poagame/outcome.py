@@ -1,0 +1,21 @@
+"""How a solver ended, as sentences."""
+
+from __future__ import annotations
+
+import enum
+
+
+class Outcome(enum.Enum):
+    """How a solver ended; the value is the sentence that a report prints."""
+
+    CONVERGED = "converged: the certificate holds at the returned point"
+    MAX_STEPS_REACHED = "stopped at max_steps without converging"
+    CYCLE_FOUND = "best replies came back to an earlier profile: the dynamics cycle"
+    OPTIMAL = "optimal: the lower bound meets the cost"
+    BOUNDED = "not proved optimal: the optimum lies between the lower bound and the cost"
+    NO_EQUILIBRIUM_FOUND = "no pure equilibrium was found"
+    NO_EQUILIBRIUM = "there is no pure equilibrium: every profile was looked at"
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.value

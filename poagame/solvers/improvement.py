@@ -1,0 +1,86 @@
+"""A cycle of selfish moves: the witness that a game has no (generalised) ordinal potential and dynamics may never end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import networkx as nx
+import numpy as np
+
+from poagame.certificates.nash import ATOL
+from poagame.errors import TooLarge
+from poagame.games.protocols import FiniteGame, batch_action_costs
+
+MAX_PROFILES = 200_000
+"""Most profiles of a game whose moves are searched for a cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImprovementCycle:
+    """A closed walk of unilateral moves, each of which strictly helps the one who moves.
+
+    Attributes
+    ----------
+    profiles : tuple of profiles
+        The profiles in order; the last move leads back to the first.
+    players : tuple of int
+        Who moves away from each profile.
+    gains : tuple of float
+        By how much the mover's cost falls, in cost units.
+    """
+
+    profiles: tuple[tuple[int, ...], ...]
+    players: tuple[int, ...]
+    gains: tuple[float, ...]
+
+    def __len__(self) -> int:
+        """Moves in the cycle."""
+        return len(self.profiles)
+
+
+def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best") -> ImprovementCycle | None:
+    """A cycle of strict best replies (or of any improving moves) of a small game, or None if there is none.
+
+    None is a proof: every profile was looked at, so that with `moves="better"` each improvement path ends in an equilibrium (the
+    finite improvement property).
+
+    Raises
+    ------
+    TooLarge
+        If the game has more than `MAX_PROFILES` profiles.
+    """
+    players, actions = game.num_players, game.num_actions
+    if actions**players > MAX_PROFILES:
+        raise TooLarge(f"{actions}^{players} profiles; the search for cycles stops at {MAX_PROFILES:,}. Use a game of fewer players")
+    if moves not in ("best", "better"):
+        raise ValueError(f"moves is 'best' or 'better'; got {moves!r}")
+    powers = actions ** np.arange(players - 1, -1, -1)
+    index = np.arange(actions**players)
+    profiles = index[:, None] // powers % actions
+    costs = batch_action_costs(game, profiles)
+    current = np.take_along_axis(costs, profiles[:, :, None], axis=2)[:, :, 0]
+    finite = np.abs(costs[np.isfinite(costs)])
+    tolerance = ATOL * max(1.0, float(finite.max(initial=0.0)))
+    with np.errstate(invalid="ignore"):
+        gain = current[:, :, None] - costs
+    gain[np.isnan(gain)] = 0.0
+    good = gain > tolerance
+    if moves == "best":
+        good &= costs <= costs.min(axis=2, keepdims=True) + tolerance
+    at, player, action = np.nonzero(good)
+    target = at + (action - profiles[at, player]) * powers[player]
+    graph = nx.DiGraph()
+    graph.add_edges_from(zip(at.tolist(), target.tolist(), strict=True))
+    try:
+        edges = nx.find_cycle(graph)
+    except nx.NetworkXNoCycle:
+        return None
+    steps = [(profiles[a], int(np.flatnonzero(profiles[a] != profiles[b])[0]), profiles[b]) for a, b, *_ in edges]
+    return ImprovementCycle(
+        tuple(tuple(int(x) for x in before) for before, _, _ in steps),
+        tuple(mover for _, mover, _ in steps),
+        tuple(
+            float(current[before @ powers, mover] - costs[before @ powers, mover, after[mover]]) for before, mover, after in steps
+        ),
+    )
