@@ -4,47 +4,76 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-
-def profiles(players: int, actions: int) -> Iterator[tuple[int, ...]]:
-    return itertools.product(range(actions), repeat=players)
+Profile = tuple[int, ...]
 
 
-def request_cost(game: Any, profile: tuple[int, ...], i: int) -> float:
-    """Cost of request i from the definition in DESIGN's words, one term at a time."""
-    j = profile[i]
-    weight = np.ones(len(profile)) if game.request_weight is None else game.request_weight
-    load = sum(weight[k] for k in range(len(profile)) if profile[k] == j)
-    row = game.overlap if game.multiplicity is None else np.repeat(game.overlap, game.multiplicity, axis=0)
-    gain = row[i][j]
-    if game.affinity is not None:
-        others = range(i) if game.affinity_kind == "arrival_order" else range(len(profile))
-        gain += sum(game.affinity[i][k] for k in others if k != i and profile[k] == j)
-    return float(game.latency(np.full(game.num_actions, load))[j] - game.overlap_weight * gain)
+class Oracle:
+    """A routing game from its definition, one term at a time; remembers costs it has computed."""
+
+    def __init__(self, game: Any) -> None:
+        self.players, self.actions = game.num_players, game.num_actions
+        self.weight = [1.0] * self.players if game.request_weight is None else [float(w) for w in game.request_weight]
+        rows = game.overlap if game.multiplicity is None else np.repeat(game.overlap, game.multiplicity, axis=0)
+        overlap, omega = np.asarray(rows).tolist(), float(game.overlap_weight)
+        affinity = None if game.affinity is None else np.asarray(game.affinity).tolist()
+        earlier_only = game.affinity_kind == "arrival_order"
+
+        @cache
+        def latency(load: float) -> list[float]:
+            return game.latency(np.full(self.actions, load)).tolist()
+
+        @cache
+        def costs(profile: Profile) -> tuple[float, ...]:
+            paid = []
+            for i, j in enumerate(profile):
+                load = sum(w for w, k in zip(self.weight, profile, strict=True) if k == j)
+                gain = overlap[i][j]
+                if affinity is not None:
+                    others = range(i) if earlier_only else range(self.players)
+                    gain += sum(affinity[i][k] for k in others if k != i and profile[k] == j)
+                paid.append(latency(load)[j] - omega * gain)
+            return tuple(paid)
+
+        self.costs = costs
+
+    def profiles(self) -> Iterator[Profile]:
+        return itertools.product(range(self.actions), repeat=self.players)
+
+    def cost(self, profile: Profile, i: int) -> float:
+        return self.costs(tuple(profile))[i]
+
+    def social(self, profile: Profile) -> float:
+        return sum(w * c for w, c in zip(self.weight, self.costs(tuple(profile)), strict=True))
+
+    def regret(self, profile: Profile) -> float:
+        """Largest gain of any one request from moving alone."""
+        now = self.costs(profile)
+        best = 0.0
+        for i in range(self.players):
+            for j in range(self.actions):
+                if j != profile[i]:
+                    best = max(best, now[i] - self.costs((*profile[:i], j, *profile[i + 1 :]))[i])
+        return best
+
+    def equilibria(self, tolerance: float = 1e-9) -> list[Profile]:
+        return [s for s in self.profiles() if self.regret(s) <= tolerance]
+
+    def least(self) -> float:
+        return min(self.social(s) for s in self.profiles())
 
 
-def social_cost(game: Any, profile: tuple[int, ...]) -> float:
-    weight = np.ones(len(profile)) if game.request_weight is None else game.request_weight
-    return float(sum(weight[i] * request_cost(game, profile, i) for i in range(len(profile))))
+def request_cost(game: Any, profile: Profile, i: int) -> float:
+    return Oracle(game).cost(profile, i)
 
 
-def regret(game: Any, profile: tuple[int, ...]) -> float:
-    """Largest gain of any one request from moving alone."""
-    best = 0.0
-    for i in range(len(profile)):
-        now = request_cost(game, profile, i)
-        for j in range(game.num_actions):
-            moved = (*profile[:i], j, *profile[i + 1 :])
-            best = max(best, now - request_cost(game, moved, i))
-    return best
-
-
-def pure_equilibria(game: Any, tolerance: float = 1e-9) -> list[tuple[int, ...]]:
-    return [s for s in profiles(game.num_players, game.num_actions) if regret(game, s) <= tolerance]
+def social_cost(game: Any, profile: Profile) -> float:
+    return Oracle(game).social(profile)
 
 
 def least_social_cost(game: Any) -> float:
-    return min(social_cost(game, s) for s in profiles(game.num_players, game.num_actions))
+    return Oracle(game).least()

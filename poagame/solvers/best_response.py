@@ -10,6 +10,7 @@ that keeps the loads: O(W) a visit, and O(N) more a move where there is affinity
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -37,8 +38,8 @@ class BestResponse:
     Parameters
     ----------
     order : "round_robin", "random" or "most_regret"
-        Who is visited next: players by number, by a new permutation each round, or always the one who gains most (which looks at all
-        N × A costs for each move).
+        Who is visited next: players by number, by a new permutation each round (of the rows, where a routing game has
+        `multiplicity`), or always the one who gains most (which looks at all costs for each move).
     max_steps : int, optional
         Most moves; 1,000 + 100 N where not given.
     atol : float
@@ -147,19 +148,20 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
 _End: TypeAlias = tuple[IntArray, int, bool]
 """Last profile, moves made, whether a profile came back at the end of a round."""
 
+_Play: TypeAlias = Callable[[IntArray, IntArray, int], tuple[IntArray, int]]
+"""One round: from a profile, an order of visits and the most moves, the next profile and the moves made."""
+
 
 @functools.singledispatch
 def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
     """The dynamics of any finite game, on its `action_costs`."""
     players = np.arange(game.num_players)
-    profile = np.zeros(len(players), np.int64) if start is None else start.copy()
-    rng = np.random.default_rng(solver.seed)
-    steps, rounds, seen, seen_again = 0, 0, profile.copy(), 1
-    costs = _checked_costs(game, profile)
-    while True:
-        order = rng.permutation(players) if solver.order == "random" else players
-        begin, before = 0, steps
-        for _ in players:  # a round is at most N moves
+
+    def play(profile: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
+        profile = profile.copy()
+        moves, begin = 0, 0
+        while moves < min(budget, len(players)) and begin < len(players):
+            costs = _checked_costs(game, profile)
             best, paid = costs.min(axis=1), costs[players, profile]
             wants = best + solver.atol * np.maximum(1.0, np.abs(best)) < paid
             if solver.order == "most_regret":
@@ -167,22 +169,34 @@ def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, li
                 gains[wants] = paid[wants] - best[wants]
                 mover = int(gains.argmax())
             else:
-                visit = begin + int(wants[order[begin:]].argmax())
-                begin, mover = visit + 1, int(order[visit])
-            if not wants[mover] or steps == limit:
+                begin += int(wants[order[begin:]].argmax())
+                mover = int(order[begin])
+                begin += 1
+            if not wants[mover]:
                 break
             profile[mover] = costs[mover].argmin()
-            steps += 1
-            costs = _checked_costs(game, profile)
-            if begin == len(players):
-                break
-        rounds += 1
-        if steps == before or steps == limit:
+            moves += 1
+        return profile, moves
+
+    return _rounds(play, np.zeros(len(players), np.int64) if start is None else start, len(players), solver, limit)
+
+
+def _rounds(play: _Play, profile: IntArray, visits: int, solver: BestResponse, limit: int) -> _End:
+    """Rounds until one has no move, the limit is reached, or a profile comes back that decides all that follows."""
+    rng = np.random.default_rng(solver.seed)
+    order = np.arange(visits)
+    steps, rounds, seen, next_seen = 0, 0, profile, 1
+    while True:
+        if solver.order == "random":
+            order = rng.permutation(visits)
+        profile, moves = play(profile, order, limit - steps)
+        steps, rounds = steps + moves, rounds + 1
+        if moves == 0 or steps >= limit:
             return profile, steps, False
         if solver.order != "random" and (profile == seen).all():
             return profile, steps, True
-        if rounds == seen_again:  # Brent: remember ever later profiles
-            seen, seen_again = profile.copy(), 2 * seen_again
+        if rounds == next_seen:  # Brent: remember ever later profiles
+            seen, next_seen = profile, 2 * next_seen
 
 
 def _checked_costs(game: FiniteGame, profile: IntArray) -> FloatArray:
@@ -228,26 +242,25 @@ def check_room(latency: Latency, requests: int, workers: int, total_weight: Arra
 
 
 class _Problem(NamedTuple):
-    """A routing game padded to few shapes: only the first `num_requests` of N are played."""
+    """A routing game by rows of equal requests, and who sits where: blocks of requests of one row, in the order of their numbers.
+
+    Where requests have weights or affinity, each is a row and a block of its own. All lengths are padded to few values.
+    """
 
     latency: Latency
     gain: Array
     """[K, W]: overlap_weight × overlap of each row."""
-    row: Array
-    """[N]: row of each request."""
     weight: Array
-    """[N]"""
+    """[K]"""
     influence: Array | None
-    """[N, N]: overlap_weight × what all requests (columns) gain from the company of one (rows)."""
-    num_requests: int
+    """[K, K]: overlap_weight × what all rows (columns) gain from the company of one (rows)."""
+    row: Array
+    """[B]: row of each block."""
+    atol: float
 
 
-class _State(NamedTuple):
-    loads: Array
-    """[W]"""
-    pull: Array | None
-    """[W, N]: what each request would gain from those on each worker."""
-    steps: Array
+_OUTSIDE, _NOBODY = -1, -2
+"""In a block [B, M] of workers: a request that has not arrived, and a seat that no request has."""
 
 
 @_dynamics.register
@@ -255,26 +268,41 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
     require(game.overlap.ndim == 2, "this is a batch of games: use poagame.batched.best_response")
     requests, workers = game.num_players, game.num_actions
     check_room(game.latency, requests, workers, None if game.request_weight is None else game.weights.sum(keepdims=True))
-    rows = len(game.overlap)
-    size, num_rows = _padded(requests), _padded(rows)
-    omega = float(game.overlap_weight)
+    rows, omega = len(game.overlap), float(game.overlap_weight)
     counts = np.ones(rows, np.int64) if game.multiplicity is None else np.array(game.multiplicity)
-    pad = (0, size - requests)
+    width = min(1024, 1 << int(requests // rows - 1).bit_length())
+    blocks = -(-counts // width)
+    row = np.repeat(np.arange(rows), blocks)
+    seats = np.full((_padded(len(row)), width), _NOBODY)
+    taken = np.zeros(seats.shape, bool)
+    size = np.full(len(row), width)
+    size[np.cumsum(blocks) - 1] = counts - (blocks - 1) * width
+    taken[: len(row)] = np.arange(width) < size[:, None]
+    seats[taken] = _OUTSIDE if start is None else start
+    pad = (0, _padded(rows) - rows)
+    weight = np.ones(rows) if game.request_weight is None else game.weights
     problem = _Problem(
         game.latency,
-        np.pad(omega * np.asarray(game.overlap), ((0, num_rows - rows), (0, 0))),
-        np.pad(np.repeat(np.arange(rows), counts), pad),
-        np.pad(game.weights, pad),
+        np.pad(omega * np.asarray(game.overlap), (pad, (0, 0))),
+        np.pad(weight, pad),
         None if game.affinity is None else np.pad(omega * np.asarray(game.affinity).T, (pad, pad)),
-        requests,
+        np.pad(row, (0, len(seats) - len(row))),
+        solver.atol,
     )
-    begin = np.pad(np.full(requests, -1) if start is None else start, pad, constant_values=-1)
+
+    def play(seats: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
+        if solver.order == "most_regret":
+            after, moves = _by_regret(problem, seats, budget)
+        else:
+            after, moves = _in_turn(problem, seats, order, budget)
+        return np.asarray(after), int(moves)
+
     # one game is a chain of tiny operations, for which an accelerator is no help
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
-        key = jax.random.key(solver.seed, impl="threefry2x32")
-        found = _routing_dynamics(problem, begin, limit, solver.atol, key, order=solver.order)
-        profile, steps, cycles = (np.asarray(part) for part in found)
-    return profile[:requests].copy(), int(steps), bool(cycles)
+        if start is None:  # without a move to spend, requests only arrive
+            seats = np.asarray(_in_turn(problem, seats, np.arange(len(seats)), 0)[0])
+        seats, steps, cycles = _rounds(play, seats, len(seats), solver, limit)
+    return seats[taken].astype(np.int64), steps, cycles
 
 
 def _padded(size: int) -> int:
@@ -282,84 +310,103 @@ def _padded(size: int) -> int:
     return max(8, 1 << (size - 1).bit_length()) if size <= 1024 else -(-size // 1024) * 1024
 
 
-@functools.partial(jax.jit, static_argnames="order")
-def _routing_dynamics(problem: _Problem, start: Array, limit: int, atol: float, key: Array, order: Order) -> tuple[Array, Array, Array]:
-    """Last profile [N], moves, and whether it came back; `start` is −1 where a request has not arrived."""
-    size, workers = len(problem.row), problem.gain.shape[1]
-    index, worker = jnp.arange(size), jnp.arange(workers)
+class _State(NamedTuple):
+    loads: Array
+    """[W]"""
+    pull: Array | None
+    """[W, K]: what each row would gain from those on each worker."""
+    moves: Array
 
-    def reply(cost: Array, at: Array) -> tuple[Array, Array]:
-        """Cheapest worker, and the gain of moving there or −1 where it is rounding, from costs [..., W] of requests `at` [...]."""
-        best = cost.min(axis=-1)
-        paid = jnp.where(at < 0, jnp.inf, jnp.where(worker == at[..., None], cost, 0.0).sum(axis=-1))
-        wants = (best + atol * jnp.maximum(1.0, jnp.abs(best)) < paid) | ((at < 0) & jnp.isinf(best))
-        gain = jnp.where(wants, jnp.where(wants, paid, 0.0) - jnp.where(wants & jnp.isfinite(best), best, 0.0), -1.0)
-        return cost.argmin(axis=-1), gain
 
-    def move(state: _State, i: Array, at: Array, to: Array) -> _State:
-        """Loads and pull after request i has gone from `at` (−1: from outside) to `to`; nothing changes where they are equal."""
-        weight = problem.weight[i]
-        loads = state.loads + jnp.where(worker == to, weight, 0.0) - jnp.where(worker == at, weight, 0.0)
-        pull = state.pull
-        if pull is not None and problem.influence is not None:
-            gone = jnp.where(at == to, 0.0, problem.influence[i])
-            pull = pull.at[to].add(gone).at[jnp.maximum(at, 0)].add(jnp.where(at < 0, 0.0, -gone))
-        return _State(loads, pull, state.steps + ((at >= 0) & (at != to)))
+class _Replies(NamedTuple):
+    arrival: Array
+    """[...]: cheapest worker of a request from outside."""
+    target: Array
+    """[..., W]: cheapest other worker of a request on each worker."""
+    gain: Array
+    """[..., W]: what it gains there; −1 where that is rounding."""
 
-    def visit(state: _State, seat: tuple[Array, Array]) -> tuple[_State, Array]:
-        i, at = seat
-        cost = problem.latency.value(state.loads + jnp.where(worker == at, 0.0, problem.weight[i])) - problem.gain[problem.row[i]]
-        if state.pull is not None:
-            cost = cost - state.pull[:, i]
-        target, gain = reply(cost, at)
-        moves = (gain >= 0.0) & (i < problem.num_requests) & ((at < 0) | (state.steps < limit))
-        to = jnp.where(moves, target, at)
-        return move(state, i, at, to), to
 
-    def seated(profile: Array, steps: Array) -> _State:
-        """Loads and pull summed anew, so that a round depends on nothing but the profile."""
-        on = profile == worker[:, None]
-        pull = None if problem.influence is None else on.astype(jnp.float64) @ problem.influence
-        return _State(jnp.where(on, problem.weight, 0.0).sum(axis=1), pull, steps)
+def _seated(problem: _Problem, seats: Array) -> _State:
+    """Loads and pull summed anew from the profile, so that a round depends on nothing else."""
+    workers = problem.gain.shape[1]
+    at = jnp.where(seats < 0, workers, seats)
+    weight = jnp.broadcast_to(problem.weight[problem.row][:, None], seats.shape)
+    loads = jnp.zeros(workers).at[at].add(weight, mode="drop")
+    pull = None
+    if problem.influence is not None:
+        pull = (at[:, 0] == jnp.arange(workers)[:, None]).astype(jnp.float64) @ problem.influence
+    return _State(loads, pull, jnp.zeros((), jnp.int64))
 
-    def in_turn(profile: Array, steps: Array, seats: Array) -> tuple[Array, Array]:
-        state, after = lax.scan(visit, seated(profile, steps), (seats, profile[seats]))
-        return profile.at[seats].set(after), state.steps
 
-    def by_regret(profile: Array, steps: Array) -> tuple[Array, Array]:
-        def step(carry: tuple[_State, Array, Array, Array]) -> tuple[_State, Array, Array, Array]:
-            state, profile, visits, _ = carry
-            load = state.loads + jnp.where(worker == profile[:, None], 0.0, problem.weight[:, None])
-            cost = problem.latency.value(load) - problem.gain[problem.row]
-            if state.pull is not None:
-                cost = cost - state.pull.T
-            target, gain = reply(cost, profile)
-            gain = jnp.where(index < problem.num_requests, gain, -1.0)
-            i = gain.argmax()
-            at = profile[i]
-            to = jnp.where((gain[i] >= 0.0) & (state.steps < limit), target[i], at)
-            return move(state, i, at, to), profile.at[i].set(to), visits + 1, at != to
+def _replies(problem: _Problem, loads: Array, gain: Array, weight: Array) -> _Replies:
+    """Best replies of rows with `gain` [..., W] (pull included) and `weight` [...]."""
+    worker = jnp.arange(gain.shape[-1])
+    stay = problem.latency.value(loads) - gain
+    move = problem.latency.value(loads + weight[..., None]) - gain
+    first = move.argmin(axis=-1)[..., None]
+    others = jnp.where(worker == first, jnp.inf, move)
+    best = jnp.where(worker == first, others.min(axis=-1, keepdims=True), move.min(axis=-1, keepdims=True))
+    target = jnp.where(worker == first, others.argmin(axis=-1)[..., None], first)
+    wants = best + problem.atol * jnp.maximum(1.0, jnp.abs(best)) < stay
+    return _Replies(first[..., 0], target, jnp.where(wants, stay - jnp.where(wants, best, 0.0), -1.0))
 
-        begin = (seated(profile, steps), profile, jnp.zeros((), jnp.int64), jnp.ones((), bool))
-        state, profile, _, _ = lax.while_loop(lambda c: c[3] & (c[2] < problem.num_requests), step, begin)
-        return profile, state.steps
 
-    def one_round(carry: tuple[Array, ...]) -> tuple[Array, ...]:
-        profile, steps, rounds, seen, seen_again, _, _ = carry
-        if order == "most_regret":
-            after, now = by_regret(profile, steps)
-        elif order == "random":
-            after, now = in_turn(profile, steps, jax.random.permutation(jax.random.fold_in(key, rounds), size))
-        else:
-            after, now = in_turn(profile, steps, index)
-        rounds = rounds + 1
-        back = (now > steps) & (after == seen).all() & (order != "random")
-        remember = rounds == seen_again  # Brent: remember ever later profiles
-        seen = jnp.where(remember, after, seen)
-        return after, now, rounds, seen, jnp.where(remember, 2 * seen_again, seen_again), back, now > steps
+def _moved(problem: _Problem, state: _State, k: Array, at: Array, to: Array) -> _State:
+    """Loads and pull after a request of row k has gone from `at` (or from outside) to `to`; the same where they are equal."""
+    worker, weight = jnp.arange(len(state.loads)), problem.weight[k]
+    loads = state.loads + jnp.where(worker == to, weight, 0.0) - jnp.where(worker == at, weight, 0.0)
+    pull = state.pull
+    if pull is not None and problem.influence is not None:
+        gone = jnp.where(at == to, 0.0, problem.influence[k])
+        pull = pull.at[to].add(gone).at[jnp.maximum(at, 0)].add(jnp.where(at < 0, 0.0, -gone))
+    return _State(loads, pull, state.moves + ((at >= 0) & (at != to)))
 
-    zero, one, no, yes = jnp.zeros((), jnp.int64), jnp.ones((), jnp.int64), jnp.zeros((), bool), jnp.ones((), bool)
-    profile, _ = lax.cond((start[0] < 0), lambda p: in_turn(p, zero, index), lambda p: (p, zero), start)
-    begin = (profile, zero, zero, profile, one, no, yes)
-    profile, steps, _, _, _, back, _ = lax.while_loop(lambda c: c[6] & ~c[5] & (c[1] < limit), one_round, begin)
-    return profile, steps, back
+
+@jax.jit
+def _in_turn(problem: _Problem, seats: Array, order: Array, budget: int) -> tuple[Array, Array]:
+    """One round over the blocks in `order`: their seats [B, M] after it, and the moves made (at most `budget`, besides arrivals)."""
+    width = seats.shape[1]
+    position = jnp.arange(width)
+
+    def visit(state: _State, b: Array) -> tuple[_State, Array]:
+        k = problem.row[b]
+
+        def step(carry: tuple[_State, Array, Array]) -> tuple[_State, Array, Array]:
+            state, block, begin = carry
+            gain = problem.gain[k] if state.pull is None else problem.gain[k] + state.pull[:, k]
+            replies = _replies(problem, state.loads, gain, problem.weight[k])
+            wants = jnp.where(block < 0, block == _OUTSIDE, (replies.gain[block] >= 0.0) & (state.moves < budget))
+            # nothing changes before the next one who wants to move: those between are passed over at once
+            wants = wants & (position >= begin)
+            seat = wants.argmax()
+            at = block[seat]
+            to = jnp.where(wants[seat], jnp.where(at < 0, replies.arrival, replies.target[at]), at)
+            begin = jnp.where(wants[seat], seat + 1, width)
+            return _moved(problem, state, k, at, to), block.at[seat].set(to), begin
+
+        state, block, _ = lax.while_loop(lambda c: c[2] < width, step, (state, seats[b], jnp.zeros((), jnp.int64)))
+        return state, block
+
+    state, after = lax.scan(visit, _seated(problem, seats), order)
+    return seats.at[order].set(after), state.moves
+
+
+@jax.jit
+def _by_regret(problem: _Problem, seats: Array, budget: int) -> tuple[Array, Array]:
+    """At most as many moves as there are seats, each of the request that gains most."""
+
+    def step(carry: tuple[_State, Array, Array]) -> tuple[_State, Array, Array]:
+        state, seats, _ = carry
+        gain = problem.gain if state.pull is None else problem.gain + state.pull.T
+        replies = _replies(problem, state.loads, gain, problem.weight)
+        regret = jnp.where(seats < 0, -1.0, replies.gain[problem.row[:, None], seats])
+        b, m = jnp.unravel_index(regret.argmax(), seats.shape)
+        k, at = problem.row[b], seats[b, m]
+        wants = (regret[b, m] >= 0.0) & (state.moves < budget)
+        to = jnp.where(wants, replies.target[k, at], at)
+        return _moved(problem, state, k, at, to), seats.at[b, m].set(to), wants
+
+    begin = (_seated(problem, seats), seats, jnp.ones((), bool))
+    state, seats, _ = lax.while_loop(lambda c: c[2] & (c[0].moves < seats.size), step, begin)
+    return seats, state.moves

@@ -75,7 +75,10 @@ def _solve(problem: cp.Problem) -> bool:
     # HiGHS through SciPy: the same solver as cp.HIGHS, which prints a banner whatever it is told
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # cvxpy's word for a solve that the time limit ended; the bound says it better
-        problem.solve(solver=cp.SCIPY, scipy_options={"time_limit": TIME_LIMIT, "mip_rel_gap": 0.0})
+        try:
+            problem.solve(solver=cp.SCIPY, scipy_options={"time_limit": TIME_LIMIT, "mip_rel_gap": 0.0})
+        except cp.SolverError:  # the time limit came before any feasible point
+            return False
     return problem.value is not None and bool(np.isfinite(problem.value))
 
 

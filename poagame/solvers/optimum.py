@@ -28,7 +28,10 @@ RTOL = 1e-9
 """Relative gap between cost and bound that rounding explains: the optimum then counts as proved."""
 
 MAX_BINARIES = 6_000
-"""Most binary variables given to the integer programme."""
+"""Most binaries (workers × loads) of the integer programme for a curve that is not convex; it takes seconds."""
+
+MAX_MEETINGS = 2_000
+"""Most variables (workers × requests and pairs) of the integer programme for affinity, whose relaxation is weak."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -98,7 +101,7 @@ def _(game: RoutingGame) -> Optimum:
         return social_optimum.dispatch(object)(game)
     heuristic = _local_search(game)
     bound = _priced_bound(game, heuristic)
-    if game.request_weight is None and _num_binaries(game) <= MAX_BINARIES:
+    if game.request_weight is None and _num_meetings(game) <= MAX_MEETINGS:
         # imported here: cvxpy takes most of a second
         from poagame.solvers.integer import affinity_programme
 
@@ -197,8 +200,8 @@ def _off_the_envelope(total: FloatArray, typed: TypedProblem, flow: IntArray) ->
     return assign(free, -typed.gain, typed.counts).flow, proved
 
 
-def _num_binaries(game: RoutingGame) -> int:
-    """Binary variables of the integer programme of a game with affinity: who is where, and which pairs meet."""
+def _num_meetings(game: RoutingGame) -> int:
+    """Variables of the integer programme of a game with affinity: who is where, and which pairs meet."""
     assert game.affinity is not None
     pairs = int(np.count_nonzero(np.triu(game.affinity + game.affinity.T)))
     return (game.num_players + pairs) * game.num_actions

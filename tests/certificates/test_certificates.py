@@ -28,7 +28,7 @@ def some_profile(game: RoutingGame, seed: int) -> tuple[int, ...]:
 @given(routing_games(variants=VARIANTS), st.integers(0, 99))
 def test_regret_is_the_best_lone_move(game: RoutingGame, seed: int) -> None:
     s = some_profile(game, seed)
-    expected = oracles.regret(game, s)
+    expected = oracles.Oracle(game).regret(s)
     certificate = certify_nash(game, s)
     assert certificate.max_regret == pytest.approx(expected, abs=1e-9)
     assert regret(game, s).max() == pytest.approx(expected, abs=1e-9)
@@ -117,17 +117,19 @@ def test_four_cycles_decide_exactly_when_a_potential_can_be_built(game: RoutingG
     """Independent construction: integrate cost differences along two orders of moves; they agree for all profiles iff there is a potential."""
     n, actions = game.num_players, game.num_actions
 
+    oracle = oracles.Oracle(game)
+
     def integrated(profile: tuple[int, ...], order: list[int]) -> float:
         now, total = [0] * n, 0.0
         for i in order:
-            before = oracles.request_cost(game, tuple(now), i)
+            before = oracle.cost(tuple(now), i)
             now[i] = profile[i]
-            total += oracles.request_cost(game, tuple(now), i) - before
+            total += oracle.cost(tuple(now), i) - before
         return total
 
     orders = [list(range(n)), list(range(n))[::-1], [*range(1, n), 0]]
     same = all(
-        integrated(s, orders[0]) == pytest.approx(integrated(s, o), abs=1e-7) for s in oracles.profiles(n, actions) for o in orders[1:]
+        integrated(s, orders[0]) == pytest.approx(integrated(s, o), abs=1e-7) for s in oracle.profiles() for o in orders[1:]
     )
     assert is_exact_potential(game) == same
 

@@ -26,12 +26,13 @@ def drawn_profile(game: RoutingGame, data: st.DataObject) -> tuple[int, ...]:
 @given(routing_games(variants=VARIANTS), st.data())
 def test_costs_are_the_definition(game: RoutingGame, data: st.DataObject) -> None:
     s = drawn_profile(game, data)
-    own = [oracles.request_cost(game, s, i) for i in range(len(s))]
+    oracle = oracles.Oracle(game)
+    own = oracle.costs(s)
     np.testing.assert_allclose(game.request_costs(s), own, rtol=1e-12, atol=1e-12)
-    assert game.social_cost(s) == pytest.approx(oracles.social_cost(game, s), rel=1e-12, abs=1e-12)
+    assert game.social_cost(s) == pytest.approx(oracle.social(s), rel=1e-12, abs=1e-12)
     costs = game.action_costs(s)
     for i, j in np.ndindex(*costs.shape):
-        assert costs[i, j] == pytest.approx(oracles.request_cost(game, (*s[:i], j, *s[i + 1 :]), i), rel=1e-12, abs=1e-12)
+        assert costs[i, j] == pytest.approx(oracle.cost((*s[:i], j, *s[i + 1 :]), i), rel=1e-12, abs=1e-12)
 
 
 @given(routing_games(variants=VARIANTS), st.data())
@@ -46,20 +47,21 @@ def test_many_profiles_at_once_are_the_single_ones(game: RoutingGame, data: st.D
 def test_potential_changes_by_what_the_mover_gains(game: RoutingGame, data: st.DataObject | None) -> None:
     """Static overlap and symmetric affinity keep an exact potential, whatever the overlap."""
     s = drawn_profile(game, data) if data else (0, 0)
+    oracle = oracles.Oracle(game)
     for i in range(len(s)):
         for j in range(game.num_actions):
             moved = (*s[:i], j, *s[i + 1 :])
             change = pg.potential(game, moved) - pg.potential(game, s)
-            assert change == pytest.approx(oracles.request_cost(game, moved, i) - oracles.request_cost(game, s, i), abs=1e-9)
+            assert change == pytest.approx(oracle.cost(moved, i) - oracle.cost(s, i), abs=1e-9)
 
 
 @given(routing_games(variants=("weighted",), families=("affine",)), st.data())
 def test_weighted_potential_changes_by_weight_times_gain(game: RoutingGame, data: st.DataObject) -> None:
-    s, w = drawn_profile(game, data), game.weights
+    s, w, oracle = drawn_profile(game, data), game.weights, oracles.Oracle(game)
     for i in range(len(s)):
         for j in range(game.num_actions):
             moved = (*s[:i], j, *s[i + 1 :])
-            gain = oracles.request_cost(game, moved, i) - oracles.request_cost(game, s, i)
+            gain = oracle.cost(moved, i) - oracle.cost(s, i)
             scale = 1.0 if (w == w[0]).all() else w[i]  # one common weight: the unweighted potential, with its own scale
             assert pg.potential(game, moved) - pg.potential(game, s) == pytest.approx(scale * gain, abs=1e-8)
 

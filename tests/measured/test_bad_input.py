@@ -1,0 +1,246 @@
+"""What a user may hand over by mistake: refused, or counted row by row, with a message that says how to mend it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from poagame.errors import BadRows, EmptyTable, InvalidInput
+from poagame.measured import read_decisions, read_requests, read_sweep
+
+HEADER = "request_id,arrival_ms,ttft_ms,latency_ms,decode_worker\n"
+GOOD = "r0,0.0,20.5,300.25,17503277116005967628\n"
+
+
+@pytest.fixture
+def own(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "own.csv"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("read", [read_requests, read_sweep, read_decisions])
+@pytest.mark.parametrize("content", ["", "\n", "  \n\n"])
+def test_empty_file(own, read, content: str) -> None:
+    with pytest.raises(EmptyTable, match=r"own\.csv is empty; give a file that .* has finished writing"):
+        read(own(content))
+
+
+def test_header_only(own) -> None:
+    with pytest.raises(EmptyTable, match=r"own\.csv: no usable row of 0 \(there is a header at most\)"):
+        read_requests(own(HEADER))
+    with pytest.raises(EmptyTable, match="no usable row of 0"):
+        read_requests(own("TIMESTAMP,ContextTokens,GeneratedTokens\n"))
+
+
+def test_all_rows_bad(own) -> None:
+    with pytest.raises(
+        EmptyTable, match=r"no usable row of 2; 2 bad rows .*1 × latency_ms is NaN, 1 × latency_ms is neg"
+    ):
+        read_requests(own(HEADER + "r0,0,1,NaN,1\nr1,0,1,-2,1\n"))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("r1,1.0,20.0,NaN,7", "latency_ms is NaN"),
+        ("r1,1.0,20.0,-3.5,7", "latency_ms is negative: -3.5"),
+        ("r1,1.0,20.0,inf,7", "latency_ms is infinite"),
+        ("r1,1.0,20.0,-inf,7", "latency_ms is infinite"),
+        ("r1,1.0,20.0,fast,7", "latency_ms is not a number: fast"),
+        ("r1,nan,20.0,300.0,7", "arrival_ms is NaN"),
+        ("r0,1.0,20.0,300.0,7", "duplicate request id: r0"),
+        (",1.0,20.0,300.0,7", "request_id is missing"),
+        ("r1,,,,7", "holds no measurement"),
+        ("r1,1.0,20.0,300.0,1.7503277116005967e+19", "decode_worker went through a float .*: 1.7503277116005967e\\+19"),
+    ],
+)
+def test_bad_rows_are_counted_shown_and_fatal_if_strict(own, row: str, reason: str) -> None:
+    path = own(HEADER + GOOD + row + "\nr2,2.0,21.0,310.0,7\n")
+    table = read_requests(path)
+    assert table.collect()["request_id"].to_list() == ["r0", "r2"]
+    assert table.bad_rows.count == 1
+    assert table.bad_rows.examples[0][0] == 2
+    assert re.fullmatch(reason, table.bad_rows.examples[0][1])
+    assert "1 bad rows left out" in str(table)
+    with pytest.raises(
+        BadRows, match=rf"own\.csv: 1 bad rows of 3; the first is row 2: {reason}\. Mend them, or read with"
+    ):
+        read_requests(path, strict=True)
+
+
+def test_ten_examples_and_all_counts(own) -> None:
+    table = read_requests(own(HEADER + GOOD + "".join(f"x{i},1,1,-{i}.5,7\n" for i in range(25))))
+    assert len(table.bad_rows.examples) == 10
+    assert dict(table.bad_rows.reasons) == {"latency_ms is negative": 25}
+
+
+def test_seconds_where_milliseconds_are_due(own) -> None:
+    path = own(HEADER + "r0,0.0,0.021,0.35,7\nr1,0.5,0.023,0.36,7\n")
+    with pytest.raises(InvalidInput, match=r"milliseconds are due, and these look like seconds: .*Give unit=\"s\""):
+        read_requests(path)
+    assert read_requests(path, unit="s").collect()["latency_ms"].to_list() == [350.0, 360.0]
+    with pytest.raises(InvalidInput, match="look like seconds"):
+        read_sweep(own("series,concurrency,itl_ms\na,1,0.009\na,2,0.010\n"))
+
+
+def test_unknown_columns(own) -> None:
+    with pytest.raises(
+        InvalidInput, match=r"unknown columns 'latency' \(did you mean latency_ms\?\).*rename or drop them"
+    ):
+        read_requests(own("request_id,latency\nr0,300\n"))
+
+
+def test_float_worker_columns_of_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"request_id": ["a"], "latency_ms": [300.0], "decode_worker": [1.75e19]}).write_parquet(path)
+    with pytest.raises(InvalidInput, match=r"decode_worker holds floats: worker ids exceed 2\^53"):
+        read_requests(path)
+
+
+def test_last_csv_line_cut_off(own) -> None:
+    table = read_requests(own(HEADER + GOOD + "r1,1.0,20"))
+    assert table.collect()["request_id"].to_list() == ["r0"]
+    assert table.bad_rows.examples == ((2, "the line has too few fields or is cut off"),)
+    assert read_requests(own(HEADER + GOOD.rstrip())).num_rows == 1
+
+
+def test_too_few_fields(own) -> None:
+    table = read_requests(own(HEADER + "r1,1.0\n" + GOOD + "r2,1.0,,,\n"))
+    assert table.collect()["request_id"].to_list() == ["r0", "r2"]
+    assert table.bad_rows.examples == ((1, "the line has too few fields or is cut off"),)
+    quoted = read_requests(own(HEADER + '"r\n0",0,20.0,300.0,"a,b"\n\nr1,1.0\n' + GOOD))
+    assert quoted.collect()["request_id"].to_list() == ["r\n0", "r0"]
+    assert quoted.bad_rows.examples == ((3, "the line has too few fields or is cut off"),)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(_jsonl(MOONCAKE).encode() + b"\xff\xfe\n")
+    with pytest.raises(InvalidInput, match="was taken for a Mooncake trace .* is not laid out so .*utf8"):
+        read_requests(path)
+
+
+def test_too_many_fields(own) -> None:
+    with pytest.raises(InvalidInput, match="was taken for poagame's table of requests .* but is not laid out so"):
+        read_requests(own(HEADER + GOOD + "r1,1,2,3,4,5,6\n"))
+
+
+def _jsonl(records: list[dict]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+MOONCAKE = [{"timestamp": 10 * i, "input_length": 5, "output_length": 6, "hash_ids": [i]} for i in range(4)]
+
+
+def test_truncated_last_json_line(tmp_path: Path, shared_data: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(_jsonl(MOONCAKE)[:-12])
+    table = read_requests(path)
+    assert table.num_rows == 3
+    assert table.bad_rows.examples == ((4, "the line is cut off or no JSON"),)
+    with pytest.raises(BadRows, match="row 4: the line is cut off or no JSON"):
+        read_requests(path, strict=True)
+    aiperf = (shared_data / "load_generators/aiperf_0.12.0/profile_export.jsonl").read_text()
+    path.write_text(aiperf.rstrip("\n")[:-100])
+    assert read_requests(path).bad_rows.examples == ((16, "the line is cut off or no JSON"),)
+
+
+def test_truncated_json_lines_of_sglang(tmp_path: Path, shared_data: Path) -> None:
+    line = (shared_data / "load_generators/sglang_bench_serving.jsonl").read_text().strip()
+    path = tmp_path / "runs.jsonl"
+    path.write_text(line + "\n" + line[:-400])
+    table = read_requests(path)
+    assert table.num_rows == 16
+    assert dict(table.bad_rows.reasons) == {"the line is cut off or no JSON": 1}
+    assert read_sweep(path).bad_rows.count == 1
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text(_jsonl(MOONCAKE[:2]) + "\n\n" + _jsonl(MOONCAKE[2:]))
+    table = read_requests(path)
+    assert (table.num_rows, table.bad_rows.count) == (4, 0)
+
+
+def test_blank_lines_of_a_csv_are_no_rows(own) -> None:
+    table = read_requests(own("\n" + HEADER + "\n" + GOOD + "\n\n" + GOOD.replace("r0", "r1") + "\n\n"))
+    assert (table.num_rows, table.bad_rows.count) == (2, 0)
+
+
+def test_infinity_in_sglang_json(tmp_path: Path, shared_data: Path) -> None:
+    run = json.loads((shared_data / "load_generators/sglang_bench_serving.jsonl").read_text())
+    run["ttfts"][2] = float("inf")
+    run["itls"][5][3] = float("nan")
+    path = tmp_path / "run.jsonl"
+    path.write_text(json.dumps(run) + "\n")
+    assert path.read_text().count("Infinity") == 2
+    table = read_requests(path)
+    assert table.num_rows == 14
+    assert table.bad_rows.examples == ((3, "ttft_ms is infinite"), (6, "itl_ms is NaN"))
+    run["mean_ttft_ms"] = float("inf")
+    path.write_text(json.dumps(run) + "\n")
+    with pytest.raises(EmptyTable, match="ttft_ms is infinite"):
+        read_sweep(path)
+
+
+def test_json_float_worker_ids_are_bad_rows(tmp_path: Path, shared_data: Path) -> None:
+    folder = shared_data / "load_generators/aiperf_0.12.0"
+    (tmp_path / "profile_export.jsonl").write_bytes((folder / "profile_export.jsonl").read_bytes())
+    raw = (folder / "profile_export_raw.jsonl").read_text()
+    rounded = re.sub(r'(decode_worker_id\\":)(4219610895340763243)', r"\g<1>4.219610895340763e18", raw)
+    (tmp_path / "profile_export_raw.jsonl").write_text(rounded)
+    table = read_requests(tmp_path / "profile_export.jsonl")
+    assert table.bad_rows.count > 0
+    assert all(reason.startswith("decode_worker went through a float") for reason in table.bad_rows.reasons)
+    assert "4219610895340763243" not in table.collect()["decode_worker"].to_list()
+
+
+def test_lists_of_different_lengths(tmp_path: Path, shared_data: Path) -> None:
+    run = json.loads((shared_data / "load_generators/sglang_bench_serving.jsonl").read_text())
+    run["ttfts"].pop()
+    path = tmp_path / "run.jsonl"
+    path.write_text(json.dumps(run) + "\n")
+    with pytest.raises(InvalidInput, match=r"lists of run 0 differ in length.*write the file again"):
+        read_requests(path)
+
+
+def test_broken_archive(tmp_path: Path, shared_data: Path) -> None:
+    path = tmp_path / "profile.npz"
+    whole = (shared_data / "measured/dynamo_planner_profiles/h100_llama33_70b_fp8_decode.npz").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InvalidInput, match="is a broken npz archive"):
+        read_sweep(path)
+
+
+def test_a_format_that_is_broken_inside_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "benchmarks.json"
+    path.write_text(
+        json.dumps({"metadata": {"guidellm_version": "0.8"}, "benchmarks": [{"requests": {"successful": [3]}}]})
+    )
+    with pytest.raises(InvalidInput, match=r"was taken for guidellm's benchmarks\.json, but is not laid out so"):
+        read_requests(path)
+
+
+def test_azure_times_that_are_none(own) -> None:
+    table = read_requests(
+        own("TIMESTAMP,ContextTokens,GeneratedTokens\nyesterday,1,2\n2023-11-16 18:17:03.9799600,4808,10\n")
+    )
+    assert table.bad_rows.examples == ((1, "TIMESTAMP is not a time: yesterday"),)
+
+
+def test_decisions_without_a_selection(own) -> None:
+    header = "run,decision,worker,logit,selected\n"
+    table = read_decisions(own(header + "a,0,1,2.0,true\na,0,2,3.0,false\na,1,1,2.0,false\na,1,2,1.0,false\n"))
+    assert table.collect()["decision"].to_list() == [0, 0]
+    assert table.bad_rows.examples == (
+        (3, "its decision has no selected worker"),
+        (4, "its decision has no selected worker"),
+    )

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
+
+from matplotlib.figure import Figure
+
+from poagame import plotting
+from poagame.errors import InvalidInput
+from poagame.estimator.knee import find_knee
+from poagame.measured.fit import fit_points
+
+LOADS = 2.0 ** np.arange(8)
+FIT = fit_points(LOADS, 5 + 0.02 * LOADS + 3 * LOADS / (150 - LOADS), metric="itl_ms", unit="ms")
+LINE = fit_points(LOADS, 5 + 0.02 * LOADS, metric="itl_ms", unit="ms")
+KNEE = find_knee((LOADS, np.maximum(10, LOADS / 2)))
+GRID = np.array([[1.0, 1.2], [np.nan, 1.5]])
+
+FIGURES: dict[str, Any] = {
+    "fit": lambda: plotting.plot_latency_fit(FIT, title="a fit"),
+    "line": lambda: plotting.plot_latency_fit(LINE),
+    "table": lambda: plotting.plot_latency_fit(fit_points(LOADS, LOADS, "tabulated")),
+    "multiples": lambda: plotting.plot_small_multiples({str(k): FIT for k in range(5)}, columns=3),
+    "curves": lambda: plotting.plot_curves(
+        LOADS, {"PoA": LOADS, "PoS": (LOADS, LOADS - 1, LOADS + 1)}, ylabel="ratio", references={"1": 1.0}
+    ),
+    "knee": lambda: plotting.plot_knee(KNEE),
+    "no knee": lambda: plotting.plot_knee(find_knee((LOADS, LOADS))),
+    "heat map": lambda: plotting.plot_heat_map(
+        GRID, [0, 1], ["a", "b"], low=GRID - 0.1, high=GRID + 0.1, value_label="ratio"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_axis_says_what_it_shows_and_files_are_reproducible(name: str, tmp_path: Path) -> None:
+    figure = FIGURES[name]()
+    assert isinstance(figure, Figure)
+    one = plotting.save(figure, tmp_path / "one.svg").read_bytes()
+    two = plotting.save(FIGURES[name](), tmp_path / "two.svg").read_bytes()
+    assert one == two
+    assert b"<dc:date>" not in one
+    if name != "multiples":
+        for ax in figure.axes:
+            assert ax.get_ylabel()
+        assert any(ax.get_xlabel() for ax in figure.axes)
+
+
+def labels(figure: Figure) -> list[str]:
+    return [text.get_text() for ax in figure.axes if (legend := ax.get_legend()) for text in legend.get_texts()]
+
+
+def test_a_fit_shows_its_points_curve_and_capacity() -> None:
+    (ax,) = plotting.plot_latency_fit(FIT).axes
+    curve, points, capacity = ax.get_lines()
+    np.testing.assert_array_equal(points.get_xydata(), np.stack([FIT.load, FIT.observed], axis=1))
+    x, y = curve.get_data()
+    np.testing.assert_array_equal(y, FIT.latency(np.asarray(x)[:, None])[:, 0])
+    assert capacity.get_xdata()[0] == FIT.parameters["capacity"]
+    assert ax.get_ylabel() == "inter-token latency [ms]"
+    assert "line (no capacity identified), R² = 1.000" in labels(plotting.plot_latency_fit(LINE))
+
+
+def test_curves_draw_the_values_given() -> None:
+    (ax,) = FIGURES["curves"]().axes
+    np.testing.assert_array_equal(ax.get_lines()[0].get_ydata(), LOADS)
+    assert labels(ax.figure) == ["PoA", "PoS", "1"]
+    band = ax.collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (LOADS.min() - 1, LOADS.max() + 1)
+    with pytest.raises(InvalidInput, match=r"curve 'PoA' has shape \(3,\)"):
+        plotting.plot_curves(LOADS, {"PoA": [1, 2, 3]}, ylabel="ratio")
+    with pytest.raises(InvalidInput, match="got 2 entries"):
+        plotting.plot_curves(LOADS, {"PoA": (LOADS, LOADS)}, ylabel="ratio")  # type: ignore[dict-item]
+
+
+def test_knee_figure_marks_the_bracket_or_says_there_is_none() -> None:
+    assert f"knee in ({KNEE.low:g}, {KNEE.high:g}]" in labels(plotting.plot_knee(KNEE))
+    assert FIGURES["no knee"]().axes[0].get_title("left") == "no knee seen"
+
+
+def test_heat_map_writes_value_and_interval_and_leaves_unknown_cells() -> None:
+    texts = [t.get_text() for t in FIGURES["heat map"]().axes[0].texts]
+    assert texts == ["1.00\n[0.900, 1.10]", "1.20\n[1.10, 1.30]", "–", "1.50\n[1.40, 1.60]"]
+    with pytest.raises(InvalidInput, match="rows and columns name"):
+        plotting.plot_heat_map(GRID, [0], ["a", "b"], value_label="ratio")
+    with pytest.raises(InvalidInput, match="both low= and high="):
+        plotting.plot_heat_map(GRID, [0, 1], ["a", "b"], low=GRID, value_label="ratio")
+
+
+def test_drawing_changes_no_global_setting() -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    for make in FIGURES.values():
+        make()
+    assert dict(mpl.rcParams) == before
+
+
+def test_importing_poagame_loads_no_matplotlib() -> None:
+    code = "import sys, poagame, poagame.measured.fit; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
