@@ -1,0 +1,187 @@
+"""What every reader is made of: the file as detection sees it, the raw table it hands over, and a few conversions."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import polars as pl
+
+from poagame.errors import EmptyTable, InvalidInput
+from poagame.measured.checks import REASON, ROW, Unit
+from poagame.measured.schema import Kind
+
+_START: Final = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A file: its path and, computed when asked for, what tells its format."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The file's name without its folder."""
+        return self.path.name
+
+    def open(self) -> gzip.GzipFile | io.BufferedReader:
+        """The file's bytes, unpacked if it is gzipped."""
+        with self.path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+        return gzip.open(self.path, "rb") if zipped else self.path.open("rb")
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first 64 KiB.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such file.
+        EmptyTable
+            If it is empty.
+        """
+        if not self.path.is_file():
+            raise InvalidInput(f"no file {self.path}; give the path of one file")
+        with self.open() as file:
+            start = file.read(_START)
+        if not start.strip():
+            raise EmptyTable(
+                f"{self.name} is empty; give a file that a load generator or a router has finished writing"
+            )
+        return start
+
+    @cached_property
+    def json(self) -> Any:
+        """The first line as JSON, else the whole file as JSON, else None."""
+        if self.start.lstrip()[:1] != b"{":
+            return None
+        with self.open() as file:
+            for text in (file.readline(), None):
+                try:
+                    return json.loads(text if text is not None else (file.seek(0), file.read())[1])
+                except ValueError:
+                    continue
+        return None
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Keys of `json` where it is an object."""
+        return frozenset(self.json) if isinstance(self.json, dict) else frozenset()
+
+    @cached_property
+    def header(self) -> tuple[str, ...]:
+        """The column names, if the file is a Parquet file or its first line reads as a CSV header."""
+        if self.is_parquet:
+            return tuple(pl.read_parquet_schema(self.path))
+        try:
+            line = self.start.decode("utf-8-sig", errors="strict" if len(self.start) < _START else "ignore")
+        except UnicodeDecodeError:
+            return ()
+        line = line.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+        if not line.isprintable() or line.lstrip()[:1] in ("{", "[", "<"):
+            return ()
+        return tuple(next(csv.reader([line]), []))
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether this is a Parquet file, by its magic number."""
+        return self.start[:4] == b"PAR1"
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """Names of the arrays, if the file is an npz."""
+        if self.start[:4] != b"PK\x03\x04":
+            return frozenset()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                return frozenset(name.removesuffix(".npy") for name in archive.namelist())
+        except zipfile.BadZipFile as error:
+            raise InvalidInput(f"{self.name} is a broken npz archive ({error}); copy or write it again") from error
+
+    def csv(self) -> pl.LazyFrame:
+        """The rows of a CSV, every value as text; `REASON` marks those with too few fields, such as a last one cut off.
+
+        Polars fills missing fields with nulls, so they are sought first: a line with fewer commas than the header has,
+        which is rare, sends the file through `csv`, which counts rows as quotes and line breaks inside them demand.
+        """
+        frame = pl.scan_csv(self.path, infer_schema=False)
+        commas = pl.col("line").str.count_matches(",", literal=True)
+        suspect = commas < len(self.header) - 1
+        if not pl.scan_lines(self.path).select(suspect.any()).collect(engine="streaming").item():
+            return frame
+        with io.TextIOWrapper(self.open(), encoding="utf-8", errors="replace", newline="") as file:
+            lengths = list(map(len, csv.reader(file)))
+        header = next(number for number, length in enumerate(lengths) if length)
+        short = [n for n, length in enumerate(lengths[header:]) if 0 < length < len(self.header)]
+        blank = [n for n, length in enumerate(lengths[header:]) if length == 0]
+        reason = pl.when(pl.col(ROW).is_in(short)).then(pl.lit("the line has too few fields or is cut off"))
+        rows = frame.with_row_index(ROW, offset=1).filter(~pl.col(ROW).is_in(blank))
+        return rows.with_columns(reason.alias(REASON))
+
+    def lines(self) -> pl.LazyFrame:
+        """The lines of a JSONL file as `line`, numbered in `ROW`, without blank ones; `REASON` marks no JSON."""
+        frame = pl.scan_lines(self.path, row_index_name=ROW, row_index_offset=1)
+        line = pl.col("line")
+        reason = pl.when(at("$").is_null()).then(pl.lit("the line is cut off or no JSON"))
+        return frame.filter(line.str.strip_chars() != "").with_columns(reason.alias(REASON))
+
+
+class Raw(NamedTuple):
+    """What a reader hands over for the row checks: canonical columns, perhaps `ROW` and `REASON`, and notes."""
+
+    frame: pl.LazyFrame
+    notes: tuple[str, ...] = ()
+    unit: Unit | None = "ms"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Format:
+    """One file format: how to tell it and how to read the kinds of table it holds."""
+
+    name: str
+    description: str
+    matches: Callable[[Source], bool]
+    readers: Mapping[Kind, Callable[[Source], Raw]]
+
+
+def at(path: str, text: str = "line") -> pl.Expr:
+    """The value at a JSON path of the column `text`, as text (so integers beyond 2^53 stay exact); null if absent."""
+    value = pl.col(text).str.json_path_match(path)
+    return pl.when(value != "null").then(value)
+
+
+def since_first(frame: pl.LazyFrame, *columns: str) -> tuple[list[pl.Expr], int]:
+    """Columns of integer nanoseconds as milliseconds since the smallest value of the first one, which is answered too.
+
+    The integers are subtracted before they become floats: epoch nanoseconds exceed 2^53.
+    """
+    nanoseconds = [pl.col(name).cast(pl.Int64, strict=False) for name in columns]
+    first = frame.select(nanoseconds[0].min()).collect(engine="streaming").item()
+    origin = 0 if first is None else first
+    return [(value - origin) / 1e6 for value in nanoseconds], origin
+
+
+def clock_note(origin_ns: int) -> str:
+    """The note that keeps the absolute time of the first arrival."""
+    return f"times count from {origin_ns / 1e9:.3f} s of the Unix epoch"
+
+
+def utc_nanoseconds(text: pl.Expr) -> pl.Expr:
+    """ISO 8601 texts (with "T" or a blank, "Z" or "+00:00" or nothing at the end) as nanoseconds since 1970."""
+    plain = text.str.replace("T", " ", literal=True).str.replace(r"(Z|\+00:00)$", "")
+    return plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ns", strict=False).cast(pl.Int64)
+
+
+def label(*parts: pl.Expr | str) -> pl.Expr:
+    """Parts joined by blanks into the name of a series; unknown parts are left out."""
+    return pl.concat_str(*(pl.lit(p) if isinstance(p, str) else p for p in parts), separator=" ", ignore_nulls=True)
