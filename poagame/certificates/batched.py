@@ -14,8 +14,8 @@ from poagame.certificates.nash import ATOL
 from poagame.games.routing import RoutingGame
 from poagame.latency import Latency
 
-_ENTRIES = 1 << 22
-"""Costs [b, N, W] that one call of the compiled part looks at (32 MB each time they are written out)."""
+_ENTRIES = 1 << 18
+"""Costs [b, N, W] that one call of the compiled part looks at (2 MB, so that they stay in the cache)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,14 +58,14 @@ def certify_batch(games: RoutingGame, profiles: IntArray) -> BatchCertificate:
     batch, requests, workers = games.overlap.shape
     parts = _Parts(games.latency, games.overlap, games.overlap_weight, games.affinity, games.request_weight)
     size = min(batch, max(1, _ENTRIES // (requests * max(workers, requests if games.affinity is not None else 0))))
-    found: list[tuple[Array, Array, Array]] = []
+    found: list[list[FloatArray]] = []
     with jax.enable_x64(True):
         for begin in range(0, batch, size):
             # the last part is padded with a game seen before, so that one compiled function serves all
             rows = np.minimum(np.arange(begin, begin + size), batch - 1)
             take = slice(begin, begin + size) if begin + size <= batch else rows
             answer = _certify(jax.tree.map(lambda leaf, take=take: leaf[take], parts), profiles[take])
-            found.append(tuple(np.asarray(a) for a in answer))
+            found.append([np.asarray(a) for a in answer])
     worst, total, scale = (np.concatenate(column)[:batch] for column in zip(*found, strict=True))
     return BatchCertificate(worst, total, ATOL * np.maximum(1.0, scale))
 

@@ -1,0 +1,156 @@
+"""The command line: reads, calls, prints; no logic of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from poagame.errors import PoagameError, UnknownFormat
+
+if TYPE_CHECKING:
+    from poagame.measured import DecisionTable, RequestTable, SweepTable
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    help="What selfishness costs in disaggregated LLM serving: exact prices of anarchy, and PoA-hat from measured tables.",
+)
+
+Files = Annotated[list[Path], typer.Argument(help="Measured files: requests or router decisions, of any format poagame reads.")]
+Format = Annotated[str | None, typer.Option("--format", help="Read as this format instead of looking at the content.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")]
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
+    app.info.epilog = "debug" if debug else None
+
+
+@app.command("reproduce")
+def reproduce_command(out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results")) -> None:
+    """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, heat maps."""
+    from poagame.reproduce import reproduce
+    from poagame.reproduce.pipeline import NUM_STEPS
+
+    with _progress(NUM_STEPS) as step:
+        report = reproduce(out, step)
+    typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
+
+
+@app.command("estimate")
+def estimate_command(
+    files: Files,
+    cost: Annotated[str | None, typer.Option(help="frozen, congestion or decision; by default what the file allows.")] = None,
+    metric: Annotated[str, typer.Option(help="latency_ms, ttft_ms or itl_ms.")] = "latency_ms",
+    stage: Annotated[str, typer.Option(help="Whose worker counts: decode or prefill.")] = "decode",
+    window: Annotated[int | None, typer.Option(help="Requests a window; by default one for each worker.")] = None,
+    overlap_weight: Annotated[float, typer.Option(help="Worth of a cached block, in the metric's unit.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    format: Format = None,
+    strict: Strict = False,
+    out: Annotated[Path | None, typer.Option(help="Also write a report with figures and CSVs into this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a file.")] = False,
+) -> None:
+    """PoA-hat of your own requests or router decisions, with bootstrap intervals, and the knee."""
+    from poagame.estimator import poa_hat
+    from poagame.measured import DecisionTable
+    from poagame.reproduce import estimate_report
+
+    tables: list[tuple[str, RequestTable | DecisionTable]] = []
+    for file in files:
+        table = _read(file, format, strict)
+        tables.append((str(file), table))
+        chosen = cost or ("decision" if isinstance(table, DecisionTable) else "frozen")
+        estimate = poa_hat(
+            table,
+            chosen,  # pyright: ignore[reportArgumentType]
+            metric=metric,
+            stage=stage,  # pyright: ignore[reportArgumentType]
+            window=window,
+            overlap_weight=overlap_weight,
+            seed=seed,
+        )
+        if as_json:
+            groups = estimate.by_group.to_dicts()
+            found = {"file": str(file), "cost": estimate.cost, "value": estimate.value, "low": estimate.low, "high": estimate.high}
+            rows = {"count": table.bad_rows.count, "reasons": dict(table.bad_rows.reasons)}
+            typer.echo(json.dumps({**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows}, allow_nan=False))
+        else:
+            typer.echo(f"{table}\n\n{estimate}\n")
+    if out is not None:
+        with _progress(len(tables) + 1) as step:
+            report = estimate_report(tables, out, metric=metric, overlap_weight=overlap_weight, step=step)
+        typer.echo(f"wrote {report}", err=as_json)
+
+
+@app.command("convert")
+def convert_command(
+    source: Annotated[Path, typer.Argument(help="A measured file of any format poagame reads.")],
+    target: Annotated[Path, typer.Argument(help="Where to write: .csv or .parquet.")],
+    kind: Annotated[str | None, typer.Option(help="requests, sweep or decisions; by default what the file holds.")] = None,
+    format: Format = None,
+    strict: Strict = False,
+) -> None:
+    """Write a measured file in poagame's own schema."""
+    from poagame.measured import write_table
+
+    table = _read(source, format, strict, kind, ("requests", "decisions", "sweep"))
+    written = write_table(table, target)
+    typer.echo(f"{table}\n\nwrote {written}")
+
+
+def _read(
+    file: Path, format: str | None, strict: bool, kind: str | None = None, kinds: tuple[str, ...] = ("requests", "decisions")
+) -> Any:
+    """Read a file as the first kind of table that its format holds."""
+    from poagame.measured import read_decisions, read_requests, read_sweep
+
+    readers: dict[str, Callable[..., RequestTable | DecisionTable | SweepTable]] = {
+        "requests": read_requests,
+        "decisions": read_decisions,
+        "sweep": read_sweep,
+    }
+    if kind is not None and kind not in readers:
+        raise UnknownFormat(f"kind is one of {', '.join(readers)}; got {kind!r}")
+    errors: list[PoagameError] = []
+    for name in (kind,) if kind else kinds:
+        try:
+            return readers[name](file, format, strict=strict)
+        except UnknownFormat as error:
+            errors.append(error)
+    raise errors[0]
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on a terminal; nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("starting", total=total)
+
+        def step(what: str) -> None:
+            bar.update(task, description=what, advance=1)
+
+        yield step
+
+
+def main() -> None:
+    """Run the command line: an error of poagame's is one paragraph and exit status 2, without traceback unless `--debug`."""
+    if "--debug" in sys.argv:
+        app()
+        return
+    try:
+        app()
+    except (PoagameError, OSError) as error:
+        typer.echo(f"poagame: {error}", err=True)
+        sys.exit(2)
