@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from poagame.games import RoutingGame
     from poagame.measured import fit_latency, read_decisions, read_requests, read_sweep, write_table
     from poagame.outcome import Outcome
-    from poagame.solvers import BestResponse, Equilibrium, Optimum, equilibria, equilibrium, improvement_cycle, social_optimum
+    from poagame.solvers import (
+        BestResponse,
+        Equilibrium,
+        Optimum,
+        equilibria,
+        equilibrium,
+        improvement_cycle,
+        social_optimum,
+    )
 
 _HOME = {
     "AnarchyReport": "anarchy",

@@ -82,9 +82,17 @@ class AnarchyReport:
         sign = "=" if self.exact else "≥"
         rows = [
             ("price of anarchy", f"{sign} {self.poa:.9g}", f"worst equilibrium {self.worst.social_cost:.9g}"),
-            ("price of stability", f"{'=' if self.exact else '≤'} {self.pos:.9g}", f"best equilibrium {self.best.social_cost:.9g}"),
+            (
+                "price of stability",
+                f"{'=' if self.exact else '≤'} {self.pos:.9g}",
+                f"best equilibrium {self.best.social_cost:.9g}",
+            ),
             ("optimum", f"  {self.optimum.social_cost:.9g}", str(self.optimum.outcome)),
-            ("max regret", f"  {max(self.worst.certificate.max_regret, self.best.certificate.max_regret):.3g}", "of both equilibria"),
+            (
+                "max regret",
+                f"  {max(self.worst.certificate.max_regret, self.best.certificate.max_regret):.3g}",
+                "of both equilibria",
+            ),
         ]
         if self.bound is not None:
             rows.append(("bound", f"≤ {self.bound.value:.9g}", f"{self.bound.valid_for} [{self.bound.source}]"))
@@ -150,7 +158,9 @@ def _(game: RoutingGame, bound: PoaBound | None = None) -> AnarchyReport:
         extremes = extreme_equilibria(problem)
     except TooLarge:
         return _from_starts(game, bound)
-    note = f"all load vectors of {game.num_players} requests of {len(problem.counts)} types on {game.num_actions} workers"
+    note = (
+        f"all load vectors of {game.num_players} requests of {len(problem.counts)} types on {game.num_actions} workers"
+    )
     worst, best = problem.profile(extremes.worst), problem.profile(extremes.best)
     return _report(game, worst, best, optimum, note, covered=True, bound=bound)
 

@@ -1,8 +1,8 @@
 r"""Many routing games of one shape, solved together.
 
-Best responses of one game are sequential, so the parallelism is over games: the batch is the innermost axis of every array, and each
-operation of the compiled loop does the same visit in all games of a chunk at once. Chunks are sized to the cache and run on the
-machine's cores; games that still move after a burst of rounds are gathered and go on together.
+Best responses of one game are sequential, so the parallelism is over games: the batch is the innermost axis of every
+array, and each operation of the compiled loop does the same visit in all games of a chunk at once. Chunks are sized to
+the cache and run on the machine's cores; games that still move after a burst of rounds are gathered and go on together.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from poagame.latency import Latency
 from poagame.solvers.best_response import check_room
 
 ATOL = 1e-10
-"""A request moves for a gain above this times the larger of 1 and its best cost: a tenth of what the certificate calls rounding."""
+"""A request moves for a gain above this × max(1, best cost): a tenth of what a certificate tolerates."""
 
 _CHUNK_BYTES = 3 << 20
 """Bytes of gains and affinities in one chunk on a CPU, about what its second-level caches hold."""
@@ -67,8 +67,8 @@ class EquilibriumBatch:
         """One line."""
         games, requests = self.profiles.shape
         return (
-            f"{int(self.converged.sum()):,} of {games:,} games of {requests} requests converged in {self.num_rounds} rounds; "
-            f"largest regret {self.max_regret.max():.3g}"
+            f"{int(self.converged.sum()):,} of {games:,} games of {requests} requests converged "
+            f"in {self.num_rounds} rounds; largest regret {self.max_regret.max():.3g}"
         )
 
 
@@ -78,8 +78,8 @@ def stack(games: Sequence[RoutingGame]) -> RoutingGame:
     Raises
     ------
     InvalidInput
-        If there is no game, or games differ in shape, latency family, kind of affinity or in whether they have affinity, or one
-        has `multiplicity`.
+        If there is no game, or games differ in shape, latency family, kind of affinity or in whether they have
+        affinity, or one has `multiplicity`.
     """
     require(len(games) > 0, "stack needs at least one game")
     for game in games:
@@ -88,7 +88,8 @@ def stack(games: Sequence[RoutingGame]) -> RoutingGame:
         require(game.multiplicity is None, "batched games have no multiplicity: write the rows of overlap out")
     if any(game.request_weight is not None for game in games):
         games = [
-            eqx.tree_at(lambda g: g.request_weight, game, game.weights, is_leaf=lambda leaf: leaf is None) for game in games
+            eqx.tree_at(lambda g: g.request_weight, game, game.weights, is_leaf=lambda leaf: leaf is None)
+            for game in games
         ]
     first = games[0]
     family, shapes = jax.tree.structure(first), [np.shape(leaf) for leaf in jax.tree.leaves(first)]
@@ -133,7 +134,7 @@ def routing_games(
     resources = latency.num_resources
     require(
         resources in (1, workers, batch * workers),
-        f"latency has {resources} resources; give {batch * workers} (game after game), {workers} (shared by all games) or 1",
+        f"latency has {resources} resources; give {batch * workers} (game after game), {workers} (shared by all) or 1",
     )
     per_game = resources == batch * workers
 
@@ -150,11 +151,14 @@ def routing_games(
     e = None
     if affinity is not None:
         e = as_floats(affinity, "affinity")
-        require(e.shape == (batch, requests, requests), f"affinity must be [{batch}, {requests}, {requests}]; got {e.shape}")
+        require(
+            e.shape == (batch, requests, requests), f"affinity must be [{batch}, {requests}, {requests}]; got {e.shape}"
+        )
         if affinity_kind == "symmetric":
             require(
                 bool((e == e.swapaxes(1, 2)).all()),
-                "affinity is called symmetric but is not; average it with its transpose, or use affinity_kind='arrival_order'",
+                "affinity is called symmetric but is not; average it with its transpose, "
+                "or use affinity_kind='arrival_order'",
             )
         e = np.tril(e, -1) if affinity_kind == "arrival_order" else e * (1.0 - np.eye(requests))
     weight = None
@@ -181,9 +185,9 @@ def best_response(
 ) -> EquilibriumBatch:
     """Best-response dynamics of many games of one shape, by one compiled function.
 
-    In each game requests are visited in turn, and one moves to its cheapest worker (the lowest numbered of several) when that gains
-    more than rounding; a game ends with the first round without a move. Without `start` the first round is the arrival: each request
-    in turn picks its cheapest worker given those before it.
+    In each game requests are visited in turn, and one moves to its cheapest worker (the lowest numbered of several)
+    when that gains more than rounding; a game ends with the first round without a move. Without `start` the first
+    round is the arrival: each request in turn picks its cheapest worker given those before it.
 
     Parameters
     ----------
@@ -197,12 +201,14 @@ def best_response(
     Returns
     -------
     EquilibriumBatch
-        Each profile with its regret; games without convergence (those with arrival-order affinity may cycle) are marked, not left out.
+        Each profile with its regret; games that did not converge (with arrival-order affinity they may cycle) are
+        marked, not left out.
 
     Raises
     ------
     InvalidInput
-        If games differ in shape, a start is no profile, or the workers of a game cannot hold its requests at finite latency.
+        If games differ in shape, a start is no profile, or the workers of a game cannot hold its requests at finite
+        latency.
     """
     batched = games if isinstance(games, RoutingGame) else stack(games)
     require(batched.overlap.ndim == 3, "this is a single game: use equilibrium(game), or best_response([game])")
@@ -215,44 +221,61 @@ def best_response(
     check_room(flat, requests, workers, total)
     profiles = _starts(start, batch, requests, workers)
 
-    problem = _Chunk(batched.latency, batched.overlap, batched.overlap_weight, batched.affinity, batched.request_weight)
+    problem = _Chunk(
+        jax.tree.map(lambda x: _per_worker(x, workers), batched.latency),
+        batched.overlap,
+        batched.overlap_weight,
+        batched.affinity,
+        batched.request_weight,
+    )
     on_cpu = jax.default_backend() == "cpu"
     size = _chunk_size(batch, requests * (workers + (0 if batched.affinity is None else requests)) * 8, on_cpu)
 
-    def run(rows: IntArray, rounds: int) -> tuple[IntArray, NDArray[np.bool_], int]:
+    def run(rows: IntArray, rounds: int) -> tuple[NDArray[np.bool_], int]:
         take = slice(int(rows[0]), int(rows[0]) + size)
         if len(rows) < size or rows[-1] - rows[0] != size - 1:
             take = np.resize(rows, size)  # padded with games of its own, so that one shape is compiled
+        chunk = jax.tree.map(lambda leaf: _batch_last(leaf[take]), problem)
+        begin = _batch_last(profiles[take], np.float64)
         with jax.enable_x64(True):  # the setting belongs to the thread
-            chunk = jax.tree.map(lambda leaf: leaf[take], problem)
-            found, moved, used = _solve(chunk, profiles[take], rounds)
-            return np.asarray(found)[: len(rows)], np.asarray(moved)[: len(rows)], int(used)
+            found, moved, used = _solve(chunk, begin, rounds)
+            profiles[rows] = np.asarray(found).T[: len(rows)]
+            return np.asarray(moved)[: len(rows)], int(used)
 
     pending, done = np.arange(batch), 0
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if on_cpu else 1) as threads:
+    with ThreadPoolExecutor((os.cpu_count() or 1) if on_cpu else 1) as threads:
         while len(pending) and done < max_rounds:
             burst = min(_BURST, max_rounds - done)
             parts = [pending[b : b + size] for b in range(0, len(pending), size)]
             answers = list(threads.map(run, parts, [burst] * len(parts)))
-            for rows, (found, _, _) in zip(parts, answers, strict=True):
-                profiles[rows] = found
-            pending = pending[np.concatenate([moved for _, moved, _ in answers])]
-            done += max(used for _, _, used in answers)
+            pending = pending[np.concatenate([moved for moved, _ in answers])]
+            done += max(used for _, used in answers)
     proof = certify_batch(batched, profiles)
     return EquilibriumBatch(profiles, proof.social_cost, proof.max_regret, proof.holds, done)
 
 
 class _Chunk(NamedTuple):
+    """Games of one compiled call, the batch last on every array."""
+
     latency: Latency
+    """Parameters [W, …, b]."""
     overlap: Array
+    """[N, W, b]"""
     overlap_weight: Array
+    """[b]"""
     affinity: Array | None
+    """[N, N, b]"""
     request_weight: Array | None
+    """[N, b]"""
 
 
 def _per_worker(leaf: Array, workers: int) -> Array:
-    """A latency's parameter [b, W or 1, …] as [b, W, …]."""
+    """Widen a latency's parameter [b, W or 1, …] to [b, W, …]."""
     return np.broadcast_to(leaf, (leaf.shape[0], workers, *leaf.shape[2:]))
+
+
+def _batch_last(leaf: Array, dtype: type | None = None) -> Array:
+    return np.ascontiguousarray(np.moveaxis(np.asarray(leaf), 0, -1), dtype)
 
 
 def _starts(start: ArrayLike | None, batch: int, requests: int, workers: int) -> IntArray:
@@ -260,7 +283,8 @@ def _starts(start: ArrayLike | None, batch: int, requests: int, workers: int) ->
         return np.full((batch, requests), -1)  # nobody has arrived
     given = np.asarray(start)
     require(
-        given.shape in ((requests,), (batch, requests)), f"start must be [{requests}] or [{batch}, {requests}]; got {given.shape}"
+        given.shape in ((requests,), (batch, requests)),
+        f"start must be [{requests}] or [{batch}, {requests}]; got {given.shape}",
     )
     profiles = np.broadcast_to(given, (batch, requests)).astype(np.int64)
     require(bool((profiles == given).all()), "start holds whole numbers, one worker a request")
@@ -279,51 +303,59 @@ def _chunk_size(batch: int, bytes_per_game: int, on_cpu: bool) -> int:
 
 @jax.jit
 def _solve(chunk: _Chunk, start: Array, max_rounds: int) -> tuple[Array, Array, Array]:
-    """Profiles [b, N], which games moved in the last round [b], rounds; `start` is −1 where a request has not arrived."""
-    batch, requests, workers = chunk.overlap.shape
-    gain = jnp.transpose(chunk.overlap * chunk.overlap_weight[:, None, None], (1, 2, 0))
-    latency = jax.tree.map(lambda x: jnp.moveaxis(_widened(x, workers), 0, -1), chunk.latency)  # [W, …, b]
-    weight = jnp.ones((requests, batch)) if chunk.request_weight is None else chunk.request_weight.T
-    pull = None
-    if chunk.affinity is not None:
-        pull = jnp.transpose(chunk.affinity * chunk.overlap_weight[:, None, None], (1, 2, 0))
+    """Play rounds; return profiles [N, b], which games moved in the last round [b], and the number of rounds.
+
+    `start` [N, b] is −1 where a request has not arrived.
+    """
+    requests, workers, batch = chunk.overlap.shape
     # worker numbers are kept as floats: one element width in the whole loop is what lets it vectorise
     worker = jnp.arange(workers, dtype=jnp.float64)[:, None]
 
     def delay(loads: Array) -> Array:
-        """[W, b]: to each worker's latency the batch is an axis of resources."""
-        resources = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 1), latency)
+        """[W, b]: each worker's latency sees the batch as its resources."""
+        resources = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 1), chunk.latency)
         return jax.vmap(lambda one, load: one.value(load))(resources, loads)
 
-    def visit(state: tuple[Array, Array, Array | None], x: tuple[Array, ...]) -> tuple[tuple[Array, Array, Array | None], Array]:
+    def visit(state: _State, request: tuple[Array, ...]) -> tuple[_State, Array]:
         loads, moved, profile = state
-        i, at, own_gain, own_weight, own_pull = x
+        i, at, overlap, weight, affinity = request
+        weight = 1.0 if weight is None else weight
         here = worker == at
-        cost = delay(loads + jnp.where(here, 0.0, own_weight)) - own_gain
         if profile is not None:
-            cost = cost - jnp.where(profile == worker[:, None], own_pull, 0.0).sum(axis=1)
+            overlap = overlap + jnp.where(profile == worker[:, None], affinity, 0.0).sum(axis=1)
+        cost = delay(loads + jnp.where(here, 0.0, weight)) - chunk.overlap_weight * overlap
         best = cost.min(axis=0)
         target = jnp.where(cost == best, worker, float(workers)).min(axis=0)
         paid = jnp.where(here, cost, 0.0).sum(axis=0)
         moves = (at < 0.0) | (best + ATOL * jnp.maximum(1.0, jnp.abs(best)) < paid)
         to = jnp.where(moves, target, at)
-        loads = loads + jnp.where(worker == to, own_weight, 0.0) - jnp.where(here, own_weight, 0.0)
+        loads = loads + jnp.where(worker == to, weight, 0.0) - jnp.where(here, weight, 0.0)
         if profile is not None:
             profile = profile.at[i].set(to)
-        return (loads, moved | moves, profile), to
+        return _State(loads, moved | moves, profile), to
 
-    def one_round(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        profile, _, rounds = state
-        # summed anew each round, so that weights leave no trace of rounding
-        loads = jnp.where(profile[:, None] == worker, weight[:, None], 0.0).sum(axis=0)
-        begin = (loads, jnp.zeros(batch, bool), None if pull is None else profile)
-        (_, moved, _), after = lax.scan(visit, begin, (jnp.arange(requests), profile, gain, weight, pull))
-        return after, moved, rounds + 1
+    def summed(profile: Array) -> Array:
+        weight = 1.0 if chunk.request_weight is None else chunk.request_weight[:, None]
+        return jnp.where(profile[:, None] == worker, weight, 0.0).sum(axis=0)
 
-    begin = (start.T.astype(jnp.float64), jnp.ones(batch, bool), jnp.zeros((), jnp.int64))
-    profile, moved, rounds = lax.while_loop(lambda s: s[1].any() & (s[2] < max_rounds), one_round, begin)
-    return profile.T.astype(jnp.int64), moved, rounds
+    def one_round(carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        profile, loads, _, rounds = carry
+        if chunk.request_weight is not None:
+            loads = summed(profile)  # so that moving weights about leaves no trace of rounding
+        begin = _State(loads, jnp.zeros(batch, bool), None if chunk.affinity is None else profile)
+        requests_in_turn = (jnp.arange(requests), profile, chunk.overlap, chunk.request_weight, chunk.affinity)
+        end, after = lax.scan(visit, begin, requests_in_turn)
+        return after, end.loads, end.moved, rounds + 1
+
+    begin = (start, summed(start), jnp.ones(batch, bool), jnp.zeros((), jnp.int64))
+    profile, _, moved, rounds = lax.while_loop(lambda c: c[2].any() & (c[3] < max_rounds), one_round, begin)
+    return profile, moved, rounds
 
 
-def _widened(leaf: Array, workers: int) -> Array:
-    return jnp.broadcast_to(leaf, (leaf.shape[0], workers, *leaf.shape[2:]))
+class _State(NamedTuple):
+    loads: Array
+    """[W, b]"""
+    moved: Array
+    """[b]: whether the game has moved in this round."""
+    profile: Array | None
+    """[N, b], kept up only where affinity needs it."""

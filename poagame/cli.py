@@ -25,7 +25,9 @@ app = typer.Typer(
     help="What selfishness costs in disaggregated LLM serving: exact prices of anarchy, and PoA-hat from measured tables.",
 )
 
-Files = Annotated[list[Path], typer.Argument(help="Measured files: requests or router decisions, of any format poagame reads.")]
+Files = Annotated[
+    list[Path], typer.Argument(help="Measured files: requests or router decisions, of any format poagame reads.")
+]
 Format = Annotated[str | None, typer.Option("--format", help="Read as this format instead of looking at the content.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")]
 
@@ -36,7 +38,9 @@ def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an 
 
 
 @app.command("reproduce")
-def reproduce_command(out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results")) -> None:
+def reproduce_command(
+    out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results"),
+) -> None:
     """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, heat maps."""
     from poagame.reproduce import reproduce
     from poagame.reproduce.pipeline import NUM_STEPS
@@ -49,7 +53,9 @@ def reproduce_command(out: Annotated[Path, typer.Option(help="Folder for report,
 @app.command("estimate")
 def estimate_command(
     files: Files,
-    cost: Annotated[str | None, typer.Option(help="frozen, congestion or decision; by default what the file allows.")] = None,
+    cost: Annotated[
+        str | None, typer.Option(help="frozen, congestion or decision; by default what the file allows.")
+    ] = None,
     metric: Annotated[str, typer.Option(help="latency_ms, ttft_ms or itl_ms.")] = "latency_ms",
     stage: Annotated[str, typer.Option(help="Whose worker counts: decode or prefill.")] = "decode",
     window: Annotated[int | None, typer.Option(help="Requests a window; by default one for each worker.")] = None,
@@ -57,7 +63,9 @@ def estimate_command(
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     format: Format = None,
     strict: Strict = False,
-    out: Annotated[Path | None, typer.Option(help="Also write a report with figures and CSVs into this folder.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a report with figures and CSVs into this folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a file.")] = False,
 ) -> None:
     """PoA-hat of your own requests or router decisions, with bootstrap intervals, and the knee."""
@@ -81,9 +89,19 @@ def estimate_command(
         )
         if as_json:
             groups = estimate.by_group.to_dicts()
-            found = {"file": str(file), "cost": estimate.cost, "value": estimate.value, "low": estimate.low, "high": estimate.high}
+            found = {
+                "file": str(file),
+                "cost": estimate.cost,
+                "value": estimate.value,
+                "low": estimate.low,
+                "high": estimate.high,
+            }
             rows = {"count": table.bad_rows.count, "reasons": dict(table.bad_rows.reasons)}
-            typer.echo(json.dumps({**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows}, allow_nan=False))
+            typer.echo(
+                json.dumps(
+                    {**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows}, allow_nan=False
+                )
+            )
         else:
             typer.echo(f"{table}\n\n{estimate}\n")
     if out is not None:
@@ -96,7 +114,9 @@ def estimate_command(
 def convert_command(
     source: Annotated[Path, typer.Argument(help="A measured file of any format poagame reads.")],
     target: Annotated[Path, typer.Argument(help="Where to write: .csv or .parquet.")],
-    kind: Annotated[str | None, typer.Option(help="requests, sweep or decisions; by default what the file holds.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="requests, sweep or decisions; by default what the file holds.")
+    ] = None,
     format: Format = None,
     strict: Strict = False,
 ) -> None:
@@ -109,7 +129,11 @@ def convert_command(
 
 
 def _read(
-    file: Path, format: str | None, strict: bool, kind: str | None = None, kinds: tuple[str, ...] = ("requests", "decisions")
+    file: Path,
+    format: str | None,
+    strict: bool,
+    kind: str | None = None,
+    kinds: tuple[str, ...] = ("requests", "decisions"),
 ) -> Any:
     """Read a file as the first kind of table that its format holds."""
     from poagame.measured import read_decisions, read_requests, read_sweep

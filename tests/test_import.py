@@ -33,7 +33,9 @@ print(json.dumps(result))
 
 
 def run(x64: bool) -> dict[str, object]:
-    done = subprocess.run([sys.executable, "-c", SCRIPT.replace("X64", str(x64))], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.replace("X64", str(x64))], capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 

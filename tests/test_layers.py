@@ -28,7 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "shipped": BASE,
     "plotting": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates"},
     "testing": CORE | {"measured"},
-    "reproduce": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "plotting"},
+    "reproduce": CORE
+    | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "plotting"},
     "cli": BASE | {"measured", "estimator", "reproduce", "plotting"},
 }
 

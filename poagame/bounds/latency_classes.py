@@ -37,9 +37,14 @@ def anarchy_value(latency: Latency, max_load: float) -> PoaBound:
         Wardrop equilibria, any network whose edges have this latency (scaled, or constants); attained by the two links ℓ and the
         constant ℓ(r) [correa2008]_.
     """
-    require(latency.num_resources == 1, f"anarchy_value takes a latency of one resource; this has {latency.num_resources}")
+    require(
+        latency.num_resources == 1, f"anarchy_value takes a latency of one resource; this has {latency.num_resources}"
+    )
     require(np.isfinite(max_load) and max_load > 0, f"max_load must be positive and finite; got {max_load}")
-    require(bool(np.isfinite(latency(max_load)).all()), f"the latency is infinite at load {max_load}: give a max_load below capacity")
+    require(
+        bool(np.isfinite(latency(max_load)).all()),
+        f"the latency is infinite at load {max_load}: give a max_load below capacity",
+    )
 
     low, high = np.zeros(2), np.full(2, max_load)  # of (r, x)
     value = 1.0
@@ -105,7 +110,11 @@ def robust_poa(latency: Latency, players: int) -> PoaBound:
     scale = np.maximum(np.abs(rows).max(axis=1), right)
     keep = scale > 0
     solved = linprog(
-        [-1.0, 0.0], A_ub=rows[keep] / scale[keep, None], b_ub=right[keep] / scale[keep], bounds=[(0, None), (0, None)], method="highs"
+        [-1.0, 0.0],
+        A_ub=rows[keep] / scale[keep, None],
+        b_ub=right[keep] / scale[keep],
+        bounds=[(0, None), (0, None)],
+        method="highs",
     )
     rho = -float(solved.fun)
     return PoaBound(1.0 / rho if rho > 0 else float("inf"), "pure to coarse correlated", valid_for, True, None, source)

@@ -9,7 +9,9 @@ from poagame._arrays import FloatArray, as_floats, require
 from poagame.games.routing import RoutingGame
 
 
-def assignment_lower_bound(slot_costs: FloatArray, type_costs: FloatArray, counts: ArrayLike, prices: ArrayLike) -> float:
+def assignment_lower_bound(
+    slot_costs: FloatArray, type_costs: FloatArray, counts: ArrayLike, prices: ArrayLike
+) -> float:
     r"""Lagrangian bound on an assignment problem, for any `prices` [K].
 
     .. math:: \sum_k m_k \pi_k + \sum_j \min_{0 \le n \le S} \Big[\sum_{s < n} p_{js} - n \max_k (\pi_k - c_{kj})\Big]
@@ -43,7 +45,11 @@ def routing_lower_bound(game: RoutingGame, prices: ArrayLike, max_load: int | No
     types = game.types()
     depth = game.num_players if max_load is None else max_load
     loads = np.arange(depth + 1.0)[:, None]
-    total = np.where(loads > 0, loads * np.where(loads > 0, game.latency(np.broadcast_to(loads, (depth + 1, game.num_actions))), 0.0), 0.0)
+    total = np.where(
+        loads > 0,
+        loads * np.where(loads > 0, game.latency(np.broadcast_to(loads, (depth + 1, game.num_actions))), 0.0),
+        0.0,
+    )
     with np.errstate(invalid="ignore"):
         steps = np.where(np.isfinite(total[1:]), total[1:] - np.where(np.isfinite(total[:-1]), total[:-1], 0.0), np.inf)
     return assignment_lower_bound(steps.T, -float(game.overlap_weight) * types.overlap, types.counts, prices)
@@ -63,7 +69,10 @@ def load_price_lower_bound(game: RoutingGame, load_prices: ArrayLike, resolution
     cell by cell of a grid, by monotone latency.
     """
     price = as_floats(load_prices, "load_prices")
-    require(price.shape == (game.num_actions,), f"load_prices must be one for each of {game.num_actions} workers; got {price.shape}")
+    require(
+        price.shape == (game.num_actions,),
+        f"load_prices must be one for each of {game.num_actions} workers; got {price.shape}",
+    )
     w, omega = game.weights, float(game.overlap_weight)
     unit = game.request_weight is None
     overlap = game.overlap if game.multiplicity is None else np.repeat(game.overlap, game.multiplicity, axis=0)
@@ -105,4 +114,8 @@ def affinity_caps(game: RoutingGame) -> FloatArray:
     shared = (game.affinity + game.affinity.T) / 2.0
     np.fill_diagonal(shared, -np.inf)
     ranked = -np.sort(-shared, axis=1)[:, : n - 1]
-    return np.concatenate([[0.0], np.concatenate([[0.0], np.cumsum(ranked, axis=1).max(axis=0)])]) if n > 1 else np.zeros(n + 1)
+    return (
+        np.concatenate([[0.0], np.concatenate([[0.0], np.cumsum(ranked, axis=1).max(axis=0)])])
+        if n > 1
+        else np.zeros(n + 1)
+    )

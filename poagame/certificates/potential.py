@@ -59,7 +59,9 @@ def potential(game: object, profile: ArrayLike) -> float:
         If the game has none, or none is known.
     """
     if not isinstance(game, HasPotential):
-        raise NoPotential(f"{type(game).__name__} gives no potential formula; is_exact_potential(game) tests whether one exists")
+        raise NoPotential(
+            f"{type(game).__name__} gives no potential formula; is_exact_potential(game) tests whether one exists"
+        )
     return game.potential(profile)
 
 
@@ -81,7 +83,9 @@ def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | Non
     profiles = np.stack(np.unravel_index(np.arange(actions**players), shape), axis=1).astype(np.int64)
     costs = np.take_along_axis(batch_action_costs(game, profiles), profiles[:, :, None], axis=2)[:, :, 0]
     if not np.isfinite(costs).all():
-        raise TooLarge("some profile costs infinity (a worker beyond its capacity), where cost differences are undefined")
+        raise TooLarge(
+            "some profile costs infinity (a worker beyond its capacity), where cost differences are undefined"
+        )
     tables = [costs[:, i].reshape(shape) for i in range(players)]
     scale = max(1.0, float(np.abs(costs).max()))
     worst, witness = rtol * scale, None

@@ -198,7 +198,11 @@ class RoutingGame(eqx.Module):
         """What each request pays [..., N]."""
         s = as_profile(self, profile)
         latency = np.take_along_axis(self.latency(self.loads(s)), s, axis=-1)
-        row = np.arange(self.num_players) if self.multiplicity is None else np.repeat(np.arange(len(self.overlap)), self.multiplicity)
+        row = (
+            np.arange(self.num_players)
+            if self.multiplicity is None
+            else np.repeat(np.arange(len(self.overlap)), self.multiplicity)
+        )
         gain = self.overlap[row, s]
         if self.affinity is not None:
             gain = gain + np.einsum("ik,...ik->...i", self.affinity, s[..., :, None] == s[..., None, :])
@@ -253,7 +257,11 @@ class RoutingGame(eqx.Module):
             latency = np.where(steps <= counts, self.latency(steps * w[0]), 0.0).sum()
             pairs = 0.0 if self.affinity is None else float((self.affinity * (s[:, None] == s[None, :])).sum())
             return float(latency - omega * (overlap.sum() + 0.5 * pairs))
-        if self.affinity is None and isinstance(self.latency, Polynomial) and not self.latency.coefficients[:, 2:].any():
+        if (
+            self.affinity is None
+            and isinstance(self.latency, Polynomial)
+            and not self.latency.coefficients[:, 2:].any()
+        ):
             loads, squares = self.loads(s), np.bincount(s, w * w, minlength=self.num_actions)
             a = self.latency.coefficients[:, 0]
             b = self.latency.coefficients[:, 1] if self.latency.coefficients.shape[1] > 1 else np.zeros_like(a)
@@ -266,7 +274,11 @@ class RoutingGame(eqx.Module):
         """Code that rebuilds the game, for games small enough to read."""
         if self.overlap.size > 200:
             return f"<RoutingGame of {self.num_players} requests on {self.num_actions} workers, {type(self.latency).__name__}>"
-        parts = [repr(self.latency), f"overlap={np.asarray(self.overlap).tolist()}", f"overlap_weight={float(self.overlap_weight)!r}"]
+        parts = [
+            repr(self.latency),
+            f"overlap={np.asarray(self.overlap).tolist()}",
+            f"overlap_weight={float(self.overlap_weight)!r}",
+        ]
         if self.affinity is not None:
             parts += [f"affinity={np.asarray(self.affinity).tolist()}", f"affinity_kind={self.affinity_kind!r}"]
         if self.request_weight is not None:

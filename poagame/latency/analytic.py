@@ -199,7 +199,9 @@ class Saturating(Latency):
 
     def derivative(self, load: Array) -> Array:
         """s + g c/(c − x)²."""
-        return _below(load, self.capacity, lambda x: self.slope + self.strain * self.capacity / (self.capacity - x) ** 2)
+        return _below(
+            load, self.capacity, lambda x: self.slope + self.strain * self.capacity / (self.capacity - x) ** 2
+        )
 
     def primitive(self, load: Array) -> Array:
         """a x + s x²/2 − g (x + c log(1 − x/c))."""
@@ -207,9 +209,11 @@ class Saturating(Latency):
         return _below(
             load,
             self.capacity,
-            lambda x: self.base * x
-            + 0.5 * self.slope * x * x
-            - self.strain * (x + self.capacity * xp.log1p(-x / self.capacity)),
+            lambda x: (
+                self.base * x
+                + 0.5 * self.slope * x * x
+                - self.strain * (x + self.capacity * xp.log1p(-x / self.capacity))
+            ),
         )
 
 

@@ -87,7 +87,9 @@ class Latency(eqx.Module):
         InvalidInput
             If this latency has more than one resource, or `copies` < 1.
         """
-        require(self.num_resources == 1, f"only a latency of one resource can be replicated; this has {self.num_resources}")
+        require(
+            self.num_resources == 1, f"only a latency of one resource can be replicated; this has {self.num_resources}"
+        )
         require(copies >= 1, f"copies must be at least 1; got {copies}")
         return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), copies, axis=0), self)
 

@@ -64,8 +64,12 @@ def _fit_section(fits: dict[str, LatencyFit]) -> Section:
         ]
     )
     straight = int(rows["capacity"].null_count())
-    points = pl.DataFrame({"load": main.load, "observed_ms": main.observed, "fitted_ms": main.fitted, "residual_ms": main.residuals})
-    short = {name.removeprefix("b200_sxm meta-llama/Llama-3.1-70B ").replace(" agg", ""): fit for name, fit in fits.items()}
+    points = pl.DataFrame(
+        {"load": main.load, "observed_ms": main.observed, "fitted_ms": main.fitted, "residual_ms": main.residuals}
+    )
+    short = {
+        name.removeprefix("b200_sxm meta-llama/Llama-3.1-70B ").replace(" agg", ""): fit for name, fit in fits.items()
+    }
     return Section(
         "Latency measured on B200",
         [
@@ -74,20 +78,28 @@ def _fit_section(fits: dict[str, LatencyFit]) -> Section:
             "`base + slope·x + strain·x/(capacity − x)`.",
             f"**{straight} of {len(fits)} series show no capacity**: up to the highest concurrency measured a straight line is not rejected, and "
             "the fit says so instead of inventing a saturation point. What follows from these fits therefore says nothing about saturation.",
-            f"Main series, {MAIN_SERIES}: " + "; ".join(f"{k} {v:.5g}" for k, v in main.parameters.items()) + ". " + " ".join(main.notes),
+            f"Main series, {MAIN_SERIES}: "
+            + "; ".join(f"{k} {v:.5g}" for k, v in main.parameters.items())
+            + ". "
+            + " ".join(main.notes),
         ],
         {
             "b200_fit": (
                 "Measured end-to-end latency of the main series and its fit.",
                 plot_latency_fit(main, title="B200, Llama-3.1-70B, TP4, fp8, trtllm, 1024/1024"),
             ),
-            "b200_fits": (f"All {len(fits)} measured series: engine, precision, tensor parallelism, ISL/OSL.", plot_small_multiples(short, columns=6)),
+            "b200_fits": (
+                f"All {len(fits)} measured series: engine, precision, tensor parallelism, ISL/OSL.",
+                plot_small_multiples(short, columns=6),
+            ),
         },
         {"b200_points": ("Points of the main series", points), "b200_fits": ("Fits of all series", rows)},
     )
 
 
-def routing_game(latency: Latency, workers: int, concurrency: int, overlap_blocks: float, overlap_weight: float) -> RoutingGame:
+def routing_game(
+    latency: Latency, workers: int, concurrency: int, overlap_blocks: float, overlap_weight: float
+) -> RoutingGame:
     """C requests of five templates on identical workers; template k's prefix is cached on worker k mod W."""
     counts = np.bincount(np.arange(concurrency) % NUM_TEMPLATES, minlength=NUM_TEMPLATES)
     home = np.arange(NUM_TEMPLATES) % workers
@@ -110,7 +122,11 @@ def _excess(ratios: pl.Series) -> np.ndarray:
 
 
 def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], None]) -> Section:
-    first = sweep.collect(["series", "concurrency", "ttft_ms", "isl"]).filter(pl.col("series") == MAIN_SERIES).sort("concurrency")
+    first = (
+        sweep.collect(["series", "concurrency", "ttft_ms", "isl"])
+        .filter(pl.col("series") == MAIN_SERIES)
+        .sort("concurrency")
+    )
     blocks = float(first["isl"][0]) / BLOCK_TOKENS
     weight = float(first["ttft_ms"][0]) / blocks
     rows: list[dict[str, object]] = []

@@ -51,4 +51,6 @@ def estimate_report(
         else:
             sections.append(request_section(name, table, stem, metric, overlap_weight))
     step("writing the report")
-    return write_report(sections, out, "PoA-hat", "PoA-hat of the files given, by three definitions that are not to be compared.")
+    return write_report(
+        sections, out, "PoA-hat", "PoA-hat of the files given, by three definitions that are not to be compared."
+    )

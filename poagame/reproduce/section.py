@@ -71,11 +71,17 @@ def folded(summary: str, text: str) -> str:
 def markdown(frame: pl.DataFrame) -> list[str]:
     """A frame as a Markdown table that lines up, numbers to four digits."""
     cells = [[_cell(value) for value in row] for row in frame.rows()]
-    widths = [max(len(name), *(len(row[k]) for row in cells)) if cells else len(name) for k, name in enumerate(frame.columns)]
+    widths = [
+        max(len(name), *(len(row[k]) for row in cells)) if cells else len(name) for k, name in enumerate(frame.columns)
+    ]
     right = [dtype.is_numeric() for dtype in frame.dtypes]
 
     def line(row: Sequence[str]) -> str:
-        return "| " + " | ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True)) + " |"
+        return (
+            "| "
+            + " | ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+            + " |"
+        )
 
     rule = "|" + "|".join("-" * (w + 1) + (":" if r else "-") for w, r in zip(widths, right, strict=True)) + "|"
     return [line(frame.columns), rule, *(line(row) for row in cells)]

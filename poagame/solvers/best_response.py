@@ -1,8 +1,9 @@
 r"""Best-response dynamics: players move in turn to their cheapest action until nobody gains by moving.
 
-In a game with an exact potential (static overlap, symmetric affinity) each move lowers it, so the dynamics end at a pure equilibrium
-[monderer1996]_; elsewhere (arrival-order affinity) they may cycle, which the outcome then says. A routing game runs as compiled code
-that keeps the loads: O(W) a visit, and O(N) more a move where there is affinity. Any other `FiniteGame` runs on its `action_costs`.
+In a game with an exact potential (static overlap, symmetric affinity) each move lowers it, so the dynamics end at a
+pure equilibrium [monderer1996]_; elsewhere (arrival-order affinity) they may cycle, which the outcome then says. A
+routing game runs as compiled code that keeps the loads: O(W) a visit, and O(N) more where there is affinity. Any
+other `FiniteGame` runs on its `action_costs`.
 
 .. [monderer1996] Monderer, Shapley: Potential games, Games and Economic Behavior 14 (1996), 124-143.
 """
@@ -12,12 +13,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, FloatArray, IntArray, require
@@ -27,6 +26,7 @@ from poagame.games.protocols import FiniteGame, as_profile
 from poagame.games.routing import RoutingGame
 from poagame.latency import Latency
 from poagame.outcome import Outcome
+from poagame.solvers.routing_rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
 
 Order = Literal["round_robin", "random", "most_regret"]
 
@@ -43,8 +43,9 @@ class BestResponse:
     max_steps : int, optional
         Most moves; 1,000 + 100 N where not given.
     atol : float
-        A player moves for a gain above `atol` × the larger of 1 and its best cost. The default is a tenth of what the certificate
-        takes for rounding; with a coarser one the dynamics may end short of an equilibrium, and the outcome says so.
+        A player moves for a gain above `atol` × the larger of 1 and its best cost. The default is a tenth of what the
+        certificate takes for rounding; with a coarser one the dynamics may end short of an equilibrium, and the outcome
+        says so.
     seed : int
         Of the random order.
 
@@ -63,7 +64,9 @@ class BestResponse:
         orders = ("round_robin", "random", "most_regret")
         require(self.order in orders, f"order is one of {orders}; got {self.order!r}")
         require(self.max_steps is None or self.max_steps >= 0, f"max_steps must be >= 0; got {self.max_steps}")
-        require(0.0 < self.atol < np.inf, f"atol must be positive, or rounding alone makes players move; got {self.atol}")
+        require(
+            0.0 < self.atol < np.inf, f"atol must be positive, or rounding alone makes players move; got {self.atol}"
+        )
         require(self.seed >= 0, f"seed must be >= 0; got {self.seed}")
 
 
@@ -98,7 +101,7 @@ class Equilibrium:
 
 
 def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: ArrayLike | None = None) -> Equilibrium:
-    """A pure Nash equilibrium by best-response dynamics.
+    """Find a pure Nash equilibrium by best-response dynamics.
 
     A visited player moves to its cheapest action, the lowest numbered of several.
 
@@ -107,19 +110,21 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     game : FiniteGame
     solver : BestResponse, optional
     start : [N], optional
-        Profile to begin with. Without it, the requests of a routing game arrive by number, each picking its cheapest worker given
-        those before it; in any other game all players begin with action 0.
+        Profile to begin with. Without it, the requests of a routing game arrive by number, each picking its cheapest
+        worker given those before it; in any other game all players begin with action 0.
 
     Returns
     -------
     Equilibrium
-        CONVERGED only if the certificate holds at the returned profile. CYCLE_FOUND is a proof that the dynamics never end (orders
-        "round_robin" and "most_regret", where the profile decides what follows); the profile is then the last one.
+        CONVERGED only if the certificate holds at the returned profile. CYCLE_FOUND is a proof that the dynamics never
+        end (orders "round_robin" and "most_regret", where the profile decides what follows); the profile is then the
+        last one.
 
     Raises
     ------
     InvalidInput
-        If `start` is no profile, the workers cannot hold all requests below their capacities, or a game's costs are NaN or −∞.
+        If `start` is no profile, the workers cannot hold all requests below their capacities, or a game's costs are NaN
+        or −∞.
 
     Examples
     --------
@@ -154,7 +159,7 @@ _Play: TypeAlias = Callable[[IntArray, IntArray, int], tuple[IntArray, int]]
 
 @functools.singledispatch
 def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
-    """The dynamics of any finite game, on its `action_costs`."""
+    """Run the dynamics of any finite game on its `action_costs`."""
     players = np.arange(game.num_players)
 
     def play(profile: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
@@ -182,7 +187,7 @@ def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, li
 
 
 def _rounds(play: _Play, profile: IntArray, visits: int, solver: BestResponse, limit: int) -> _End:
-    """Rounds until one has no move, the limit is reached, or a profile comes back that decides all that follows."""
+    """Play until a round has no move, the limit is reached, or a profile comes back that decides all that follows."""
     rng = np.random.default_rng(solver.seed)
     order = np.arange(visits)
     steps, rounds, seen, next_seen = 0, 0, profile, 1
@@ -203,7 +208,9 @@ def _checked_costs(game: FiniteGame, profile: IntArray) -> FloatArray:
     costs = np.asarray(game.action_costs(profile), dtype=np.float64)
     wanted = (game.num_players, game.num_actions)
     require(costs.shape == wanted, f"action_costs of {type(game).__name__} must have shape {wanted}; got {costs.shape}")
-    require(bool((costs > -np.inf).all()), f"action_costs of {type(game).__name__} hold NaN or -inf at profile {profile}")
+    require(
+        bool((costs > -np.inf).all()), f"action_costs of {type(game).__name__} hold NaN or -inf at profile {profile}"
+    )
     return costs
 
 
@@ -216,7 +223,8 @@ def check_room(latency: Latency, requests: int, workers: int, total_weight: Arra
         Of G·W resources, game after game.
     requests, workers : int
     total_weight : [G], optional
-        Total load of each game; `requests` where not given. Then only the total is checked, not whether single weights can be packed.
+        Total load of each game; `requests` where not given. With it only the total is checked, not whether single
+        weights can be packed.
     """
     games = latency.num_resources // workers
     total = np.full(games, float(requests)) if total_weight is None else np.asarray(total_weight, dtype=np.float64)
@@ -236,52 +244,32 @@ def check_room(latency: Latency, requests: int, workers: int, total_weight: Arra
         g = int(short[0])
         which = f"game {g}: " if games > 1 else ""
         raise InvalidInput(
-            f"{which}a total load of {total[g]:g} does not fit: the workers hold {room[g] * unit[g * workers]:g} below their capacities "
-            "together; raise capacities, or take fewer requests"
+            f"{which}a total load of {total[g]:g} does not fit: the workers hold {room[g] * unit[g * workers]:g} below "
+            "their capacities together; raise capacities, or take fewer requests"
         )
-
-
-class _Problem(NamedTuple):
-    """A routing game by rows of equal requests, and who sits where: blocks of requests of one row, in the order of their numbers.
-
-    Where requests have weights or affinity, each is a row and a block of its own. All lengths are padded to few values.
-    """
-
-    latency: Latency
-    gain: Array
-    """[K, W]: overlap_weight × overlap of each row."""
-    weight: Array
-    """[K]"""
-    influence: Array | None
-    """[K, K]: overlap_weight × what all rows (columns) gain from the company of one (rows)."""
-    row: Array
-    """[B]: row of each block."""
-    atol: float
-
-
-_OUTSIDE, _NOBODY = -1, -2
-"""In a block [B, M] of workers: a request that has not arrived, and a seat that no request has."""
 
 
 @_dynamics.register
 def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
     require(game.overlap.ndim == 2, "this is a batch of games: use poagame.batched.best_response")
     requests, workers = game.num_players, game.num_actions
-    check_room(game.latency, requests, workers, None if game.request_weight is None else game.weights.sum(keepdims=True))
+    check_room(
+        game.latency, requests, workers, None if game.request_weight is None else game.weights.sum(keepdims=True)
+    )
     rows, omega = len(game.overlap), float(game.overlap_weight)
     counts = np.ones(rows, np.int64) if game.multiplicity is None else np.array(game.multiplicity)
     width = min(1024, 1 << int(requests // rows - 1).bit_length())
     blocks = -(-counts // width)
     row = np.repeat(np.arange(rows), blocks)
-    seats = np.full((_padded(len(row)), width), _NOBODY)
+    seats = np.full((padded(len(row)), width), NOBODY)
     taken = np.zeros(seats.shape, bool)
     size = np.full(len(row), width)
     size[np.cumsum(blocks) - 1] = counts - (blocks - 1) * width
     taken[: len(row)] = np.arange(width) < size[:, None]
-    seats[taken] = _OUTSIDE if start is None else start
-    pad = (0, _padded(rows) - rows)
+    seats[taken] = OUTSIDE if start is None else start
+    pad = (0, padded(rows) - rows)
     weight = np.ones(rows) if game.request_weight is None else game.weights
-    problem = _Problem(
+    problem = Problem(
         game.latency,
         np.pad(omega * np.asarray(game.overlap), (pad, (0, 0))),
         np.pad(weight, pad),
@@ -292,121 +280,14 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
 
     def play(seats: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
         if solver.order == "most_regret":
-            after, moves = _by_regret(problem, seats, budget)
+            after, moves = by_regret(problem, seats, budget)
         else:
-            after, moves = _in_turn(problem, seats, order, budget)
+            after, moves = in_turn(problem, seats, order, budget)
         return np.asarray(after), int(moves)
 
     # one game is a chain of tiny operations, for which an accelerator is no help
     with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
         if start is None:  # without a move to spend, requests only arrive
-            seats = np.asarray(_in_turn(problem, seats, np.arange(len(seats)), 0)[0])
+            seats = np.asarray(in_turn(problem, seats, np.arange(len(seats)), 0)[0])
         seats, steps, cycles = _rounds(play, seats, len(seats), solver, limit)
     return seats[taken].astype(np.int64), steps, cycles
-
-
-def _padded(size: int) -> int:
-    """The next power of two up to 1024, then of thousands: games of similar size share compiled code."""
-    return max(8, 1 << (size - 1).bit_length()) if size <= 1024 else -(-size // 1024) * 1024
-
-
-class _State(NamedTuple):
-    loads: Array
-    """[W]"""
-    pull: Array | None
-    """[W, K]: what each row would gain from those on each worker."""
-    moves: Array
-
-
-class _Replies(NamedTuple):
-    arrival: Array
-    """[...]: cheapest worker of a request from outside."""
-    target: Array
-    """[..., W]: cheapest other worker of a request on each worker."""
-    gain: Array
-    """[..., W]: what it gains there; −1 where that is rounding."""
-
-
-def _seated(problem: _Problem, seats: Array) -> _State:
-    """Loads and pull summed anew from the profile, so that a round depends on nothing else."""
-    workers = problem.gain.shape[1]
-    at = jnp.where(seats < 0, workers, seats)
-    weight = jnp.broadcast_to(problem.weight[problem.row][:, None], seats.shape)
-    loads = jnp.zeros(workers).at[at].add(weight, mode="drop")
-    pull = None
-    if problem.influence is not None:
-        pull = (at[:, 0] == jnp.arange(workers)[:, None]).astype(jnp.float64) @ problem.influence
-    return _State(loads, pull, jnp.zeros((), jnp.int64))
-
-
-def _replies(problem: _Problem, loads: Array, gain: Array, weight: Array) -> _Replies:
-    """Best replies of rows with `gain` [..., W] (pull included) and `weight` [...]."""
-    worker = jnp.arange(gain.shape[-1])
-    stay = problem.latency.value(loads) - gain
-    move = problem.latency.value(loads + weight[..., None]) - gain
-    first = move.argmin(axis=-1)[..., None]
-    others = jnp.where(worker == first, jnp.inf, move)
-    best = jnp.where(worker == first, others.min(axis=-1, keepdims=True), move.min(axis=-1, keepdims=True))
-    target = jnp.where(worker == first, others.argmin(axis=-1)[..., None], first)
-    wants = best + problem.atol * jnp.maximum(1.0, jnp.abs(best)) < stay
-    return _Replies(first[..., 0], target, jnp.where(wants, stay - jnp.where(wants, best, 0.0), -1.0))
-
-
-def _moved(problem: _Problem, state: _State, k: Array, at: Array, to: Array) -> _State:
-    """Loads and pull after a request of row k has gone from `at` (or from outside) to `to`; the same where they are equal."""
-    worker, weight = jnp.arange(len(state.loads)), problem.weight[k]
-    loads = state.loads + jnp.where(worker == to, weight, 0.0) - jnp.where(worker == at, weight, 0.0)
-    pull = state.pull
-    if pull is not None and problem.influence is not None:
-        gone = jnp.where(at == to, 0.0, problem.influence[k])
-        pull = pull.at[to].add(gone).at[jnp.maximum(at, 0)].add(jnp.where(at < 0, 0.0, -gone))
-    return _State(loads, pull, state.moves + ((at >= 0) & (at != to)))
-
-
-@jax.jit
-def _in_turn(problem: _Problem, seats: Array, order: Array, budget: int) -> tuple[Array, Array]:
-    """One round over the blocks in `order`: their seats [B, M] after it, and the moves made (at most `budget`, besides arrivals)."""
-    width = seats.shape[1]
-    position = jnp.arange(width)
-
-    def visit(state: _State, b: Array) -> tuple[_State, Array]:
-        k = problem.row[b]
-
-        def step(carry: tuple[_State, Array, Array]) -> tuple[_State, Array, Array]:
-            state, block, begin = carry
-            gain = problem.gain[k] if state.pull is None else problem.gain[k] + state.pull[:, k]
-            replies = _replies(problem, state.loads, gain, problem.weight[k])
-            wants = jnp.where(block < 0, block == _OUTSIDE, (replies.gain[block] >= 0.0) & (state.moves < budget))
-            # nothing changes before the next one who wants to move: those between are passed over at once
-            wants = wants & (position >= begin)
-            seat = wants.argmax()
-            at = block[seat]
-            to = jnp.where(wants[seat], jnp.where(at < 0, replies.arrival, replies.target[at]), at)
-            begin = jnp.where(wants[seat], seat + 1, width)
-            return _moved(problem, state, k, at, to), block.at[seat].set(to), begin
-
-        state, block, _ = lax.while_loop(lambda c: c[2] < width, step, (state, seats[b], jnp.zeros((), jnp.int64)))
-        return state, block
-
-    state, after = lax.scan(visit, _seated(problem, seats), order)
-    return seats.at[order].set(after), state.moves
-
-
-@jax.jit
-def _by_regret(problem: _Problem, seats: Array, budget: int) -> tuple[Array, Array]:
-    """At most as many moves as there are seats, each of the request that gains most."""
-
-    def step(carry: tuple[_State, Array, Array]) -> tuple[_State, Array, Array]:
-        state, seats, _ = carry
-        gain = problem.gain if state.pull is None else problem.gain + state.pull.T
-        replies = _replies(problem, state.loads, gain, problem.weight)
-        regret = jnp.where(seats < 0, -1.0, replies.gain[problem.row[:, None], seats])
-        b, m = jnp.unravel_index(regret.argmax(), seats.shape)
-        k, at = problem.row[b], seats[b, m]
-        wants = (regret[b, m] >= 0.0) & (state.moves < budget)
-        to = jnp.where(wants, replies.target[k, at], at)
-        return _moved(problem, state, k, at, to), seats.at[b, m].set(to), wants
-
-    begin = (_seated(problem, seats), seats, jnp.ones((), bool))
-    state, seats, _ = lax.while_loop(lambda c: c[2] & (c[0].moves < seats.size), step, begin)
-    return seats, state.moves

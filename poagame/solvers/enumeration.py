@@ -137,7 +137,10 @@ def _(game: RoutingGame) -> Equilibria:
     for flow in chain.from_iterable(placements(problem, loads) for loads in vectors):
         profiles.append(problem.profile(flow))
         multiplicity.append(
-            prod(factorial(int(m)) // prod(factorial(int(x)) for x in row) for m, row in zip(problem.counts, flow, strict=True))
+            prod(
+                factorial(int(m)) // prod(factorial(int(x)) for x in row)
+                for m, row in zip(problem.counts, flow, strict=True)
+            )
         )
         if len(profiles) > MAX_LISTED or len(profiles) * problem.num_requests > 50_000_000:
             raise TooLarge(

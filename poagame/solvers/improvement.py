@@ -52,7 +52,9 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
     """
     players, actions = game.num_players, game.num_actions
     if actions**players > MAX_PROFILES:
-        raise TooLarge(f"{actions}^{players} profiles; the search for cycles stops at {MAX_PROFILES:,}. Use a game of fewer players")
+        raise TooLarge(
+            f"{actions}^{players} profiles; the search for cycles stops at {MAX_PROFILES:,}. Use a game of fewer players"
+        )
     if moves not in ("best", "better"):
         raise ValueError(f"moves is 'best' or 'better'; got {moves!r}")
     powers = actions ** np.arange(players - 1, -1, -1)
@@ -81,6 +83,7 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
         tuple(tuple(int(x) for x in before) for before, _, _ in steps),
         tuple(mover for _, mover, _ in steps),
         tuple(
-            float(current[before @ powers, mover] - costs[before @ powers, mover, after[mover]]) for before, mover, after in steps
+            float(current[before @ powers, mover] - costs[before @ powers, mover, after[mover]])
+            for before, mover, after in steps
         ),
     )

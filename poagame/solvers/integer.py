@@ -33,7 +33,10 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
         cp.sum(place, axis=1) == counts,
         pick <= finite,
     ]
-    problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply(np.where(finite, total, 0.0), pick)) - cp.sum(cp.multiply(gain, place))), constraints)
+    problem = cp.Problem(
+        cp.Minimize(cp.sum(cp.multiply(np.where(finite, total, 0.0), pick)) - cp.sum(cp.multiply(gain, place))),
+        constraints,
+    )
     if not _solve(problem):
         return None, -np.inf
     return np.asarray(pick.value).argmax(axis=0).astype(np.int64), _dual_bound(problem)
@@ -74,7 +77,9 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
 def _solve(problem: cp.Problem) -> bool:
     # HiGHS through SciPy: the same solver as cp.HIGHS, which prints a banner whatever it is told
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # cvxpy's word for a solve that the time limit ended; the bound says it better
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # cvxpy's word for a solve that the time limit ended; the bound says it better
         try:
             problem.solve(solver=cp.SCIPY, scipy_options={"time_limit": TIME_LIMIT, "mip_rel_gap": 0.0})
         except cp.SolverError:  # the time limit came before any feasible point

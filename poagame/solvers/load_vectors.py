@@ -79,7 +79,10 @@ def typed_problem(game: RoutingGame) -> TypedProblem:
     total = game.num_players
     loads = np.broadcast_to(np.arange(total + 2.0)[:, None], (total + 2, game.num_actions))
     latency = np.ascontiguousarray(game.latency(loads).T)
-    require(bool((latency[:, 1:] >= latency[:, :-1]).all()), "a latency decreases with load; the search needs nondecreasing ones")
+    require(
+        bool((latency[:, 1:] >= latency[:, :-1]).all()),
+        "a latency decreases with load; the search needs nondecreasing ones",
+    )
     room = int(np.isfinite(latency[:, 1:-1]).sum())
     require(room >= total, f"{total} requests do not fit: the workers hold {room} below their capacities together")
     gain = np.ascontiguousarray(float(game.overlap_weight) * types.overlap)
@@ -117,13 +120,23 @@ def extreme_equilibria(problem: TypedProblem, max_nodes: int = MAX_NODES) -> Ext
         loads = np.zeros(workers, np.int64)
         loads[0] = first
         nodes += _search(
-            problem.latency, problem.gain, problem.counts, problem.tolerance, loads, max_nodes - nodes, costs, flows, _NONE
+            problem.latency,
+            problem.gain,
+            problem.counts,
+            problem.tolerance,
+            loads,
+            max_nodes - nodes,
+            costs,
+            flows,
+            _NONE,
         )
         _refuse(nodes, max_nodes, problem)
     return Extremes(flows[0], flows[1], float(costs[0]), float(costs[1]), nodes)
 
 
-def equilibrium_load_vectors(problem: TypedProblem, max_nodes: int = MAX_NODES, max_vectors: int = 1_000_000) -> IntArray:
+def equilibrium_load_vectors(
+    problem: TypedProblem, max_nodes: int = MAX_NODES, max_vectors: int = 1_000_000
+) -> IntArray:
     """All load vectors [M, W] that carry a pure equilibrium.
 
     Raises
@@ -154,7 +167,9 @@ def equilibrium_load_vectors(problem: TypedProblem, max_nodes: int = MAX_NODES, 
             if loads[0] <= len(buffer):  # the search leaves the number found here
                 break
             if total + loads[0] > max_vectors:
-                raise TooLarge(f"more than {max_vectors:,} load vectors carry equilibria; price_of_anarchy(game) needs no list of them")
+                raise TooLarge(
+                    f"more than {max_vectors:,} load vectors carry equilibria; price_of_anarchy(game) needs no list of them"
+                )
             buffer = np.zeros((loads[0], workers), np.int64)
         nodes += spent
         total += int(loads[0])

@@ -16,7 +16,12 @@ from itertools import pairwise
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray, require
-from poagame.certificates.duality import affinity_caps, assignment_lower_bound, congestion_totals, load_price_lower_bound
+from poagame.certificates.duality import (
+    affinity_caps,
+    assignment_lower_bound,
+    congestion_totals,
+    load_price_lower_bound,
+)
 from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
@@ -133,7 +138,10 @@ def _static(game: RoutingGame) -> Optimum:
             if depth == requests or bool((beyond >= value - 1e-12 * np.maximum(1.0, np.abs(value))).all()):
                 break
         elif depth == requests:
-            require(False, f"{requests} requests do not fit: the workers hold {int(np.isfinite(slots).sum())} below their capacities")
+            require(
+                False,
+                f"{requests} requests do not fit: the workers hold {int(np.isfinite(slots).sum())} below their capacities",
+            )
         depth = min(requests, 2 * depth)
     bound = assignment_lower_bound(_steps(total), -typed.gain, types.counts, placed.prices)
     if depth < requests:
@@ -249,7 +257,11 @@ def _priced_bound(game: RoutingGame, profile: IntArray) -> float:
     loads = game.loads(profile)
     price = np.where(np.isfinite(game.latency.marginal_cost(loads)), game.latency.marginal_cost(loads), 0.0)
     if game.affinity is not None:
-        price = price - float(game.overlap_weight) * affinity_caps(game)[np.minimum(np.round(loads).astype(int), game.num_players)]
+        price = (
+            price
+            - float(game.overlap_weight)
+            * affinity_caps(game)[np.minimum(np.round(loads).astype(int), game.num_players)]
+        )
     best = load_price_lower_bound(game, price)
     target = float(game.social_cost(profile))
     omega, w = float(game.overlap_weight), game.weights

@@ -75,12 +75,17 @@ def assign(slot_costs: FloatArray, type_costs: FloatArray, counts: IntArray) -> 
     units = np.ascontiguousarray(counts, dtype=np.int64)
     (types, workers), total = costs.shape, int(units.sum())
     require(slots.ndim == 2 and len(slots) == workers, f"slot_costs must be [{workers}, S]; got {slots.shape}")
-    require(units.shape == (types,) and bool((units >= 0).all()), f"counts must be {types} nonnegative integers; got {units}")
+    require(
+        units.shape == (types,) and bool((units >= 0).all()),
+        f"counts must be {types} nonnegative integers; got {units}",
+    )
     require(not np.isnan(slots).any(), "slot_costs must not be NaN")
     require(bool(np.isfinite(costs).all()), "type_costs must be finite")
     require(bool((slots[:, 1:] >= slots[:, :-1]).all()), "slot_costs must not decrease along a worker's slots")
     available = int(np.isfinite(slots).sum())
-    require(available >= total, f"{total} requests do not fit: the workers have {available} slots of finite cost together")
+    require(
+        available >= total, f"{total} requests do not fit: the workers have {available} slots of finite cost together"
+    )
     flow = np.zeros((types, workers), np.int64)
     prices = np.zeros(types)
     _assign(slots, costs, units, flow, prices)
@@ -161,7 +166,9 @@ def _take_back(slots, flow, done, worker_potential):  # pragma: no cover - compi
 
 
 @numba.njit(cache=True, nogil=True)
-def _augment(slots, costs, remaining, flow, type_potential, worker_potential, sink_potential):  # pragma: no cover - compiled
+def _augment(
+    slots, costs, remaining, flow, type_potential, worker_potential, sink_potential
+):  # pragma: no cover - compiled
     """Send what remains along shortest paths, keeping reduced costs nonnegative.
 
     Return the potential of the sink, NaN where no path is left (infinite costs forbid a type to be on a worker).
@@ -261,7 +268,9 @@ def _augment(slots, costs, remaining, flow, type_potential, worker_potential, si
             # as many units as the path carries at this very price
             units = remaining[source]
             same = 1
-            while same < units and load[last] + same < depth and slots[last, load[last] + same] == slots[last, load[last]]:
+            while (
+                same < units and load[last] + same < depth and slots[last, load[last] + same] == slots[last, load[last]]
+            ):
                 same += 1
             units = min(units, same)
             j, k = last, from_type[last]

@@ -22,7 +22,9 @@ def _tenths(low: int, high: int) -> SearchStrategy[float]:
     return st.integers(low, high).map(lambda n: n / 10)
 
 
-def latencies(resources: int = 1, families: Sequence[Family] = FAMILIES, min_capacity: float = 1.0) -> SearchStrategy[Latency]:
+def latencies(
+    resources: int = 1, families: Sequence[Family] = FAMILIES, min_capacity: float = 1.0
+) -> SearchStrategy[Latency]:
     """Latencies of `resources` resources from the named families.
 
     Parameters
@@ -42,12 +44,16 @@ def latencies(resources: int = 1, families: Sequence[Family] = FAMILIES, min_cap
         return row(1, 50).map(lambda extra: [min_capacity + e for e in extra])
 
     def table(points: int) -> SearchStrategy[Latency]:
-        steps = st.lists(st.lists(_tenths(0, 20), min_size=points, max_size=points), min_size=resources, max_size=resources)
+        steps = st.lists(
+            st.lists(_tenths(0, 20), min_size=points, max_size=points), min_size=resources, max_size=resources
+        )
         widths = st.lists(_tenths(1, 30), min_size=points, max_size=points)
         return st.builds(lambda w, s: Tabulated(np.cumsum(w) - w[0], np.cumsum(s, axis=1)), widths, steps)
 
     def polynomial(degree: int) -> SearchStrategy[Latency]:
-        coefficients = st.lists(st.lists(_tenths(0, 30), min_size=degree + 1, max_size=degree + 1), min_size=resources, max_size=resources)
+        coefficients = st.lists(
+            st.lists(_tenths(0, 30), min_size=degree + 1, max_size=degree + 1), min_size=resources, max_size=resources
+        )
         return st.builds(Polynomial, coefficients)
 
     makers: dict[Family, Callable[[], SearchStrategy[Latency]]] = {

@@ -27,7 +27,9 @@ def test_anarchy_value_of_polynomials(degree: int) -> None:
 @pytest.mark.parametrize("utilisation", [0.1, 0.5, 0.75, 0.8, 0.9, 0.99])
 def test_anarchy_value_of_mm1(utilisation: float) -> None:
     """Roughgarden 2003: (1 + (1 − ρ)^{−1/2}) / 2; 0.8 gives the golden ratio."""
-    assert anarchy_value(MM1(2.0), 2 * utilisation).value == pytest.approx((1 + (1 - utilisation) ** -0.5) / 2, rel=1e-8)
+    assert anarchy_value(MM1(2.0), 2 * utilisation).value == pytest.approx(
+        (1 + (1 - utilisation) ** -0.5) / 2, rel=1e-8
+    )
 
 
 @pytest.mark.parametrize(("load", "value"), [(0.5, 1.0049938), (1.0, 1.0750164), (2.0, 1.6067912), (10.0, 2.1488547)])
@@ -41,7 +43,12 @@ def test_two_links_attain_the_anarchy_value(latency: Saturating) -> None:
 
     def ratio(r: float) -> float:
         top = float(latency(r)[0])
-        split = minimize_scalar(lambda x: x * float(latency(x)[0]) + (r - x) * top, bounds=(0, r), method="bounded", options={"xatol": 1e-11})
+        split = minimize_scalar(
+            lambda x: x * float(latency(x)[0]) + (r - x) * top,
+            bounds=(0, r),
+            method="bounded",
+            options={"xatol": 1e-11},
+        )
         return r * top / min(float(split.fun), r * top)
 
     reached = max(ratio(r) for r in np.linspace(1.0, 9.0, 801))
@@ -51,7 +58,8 @@ def test_two_links_attain_the_anarchy_value(latency: Saturating) -> None:
 
 
 @pytest.mark.parametrize(
-    ("degree", "value"), [(1, 5 / 2), (2, 115 / 12), (3, 1163 / 28), (4, 110269 / 412), (5, 1916179 / 1266), (6, 32936989 / 2668)]
+    ("degree", "value"),
+    [(1, 5 / 2), (2, 115 / 12), (3, 1163 / 28), (4, 110269 / 412), (5, 1916179 / 1266), (6, 32936989 / 2668)],
 )
 def test_robust_poa_of_polynomials(degree: int, value: float) -> None:
     """Aland et al. 2011, exact values."""

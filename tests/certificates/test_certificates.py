@@ -92,7 +92,9 @@ class Multiplicative:
         return float(self.action_costs(s)[np.arange(len(s)), s].sum())
 
 
-@pytest.mark.parametrize("game", [ARRIVAL_ORDER, Multiplicative(np.array([[1.0, 2.0], [3.0, 1.0]]))], ids=["arrival order", "multiplicative"])
+@pytest.mark.parametrize(
+    "game", [ARRIVAL_ORDER, Multiplicative(np.array([[1.0, 2.0], [3.0, 1.0]]))], ids=["arrival order", "multiplicative"]
+)
 def test_a_four_cycle_shows_that_there_is_no_exact_potential(game: RoutingGame | Multiplicative) -> None:
     """Arrival-order affinity and player-specific multiplicative latencies: the witness is checked by walking around it."""
     witness = potential_violation(game)
@@ -105,7 +107,12 @@ def test_a_four_cycle_shows_that_there_is_no_exact_potential(game: RoutingGame |
     def cost(profile: list[int], player: int) -> float:
         return float(game.action_costs(np.array(profile))[player, profile[player]])
 
-    around = [(corners[0], corners[1], i), (corners[1], corners[2], j), (corners[2], corners[3], i), (corners[3], corners[0], j)]
+    around = [
+        (corners[0], corners[1], i),
+        (corners[1], corners[2], j),
+        (corners[2], corners[3], i),
+        (corners[3], corners[0], j),
+    ]
     total = sum(cost(after, player) - cost(before, player) for before, after, player in around)
     assert total == pytest.approx(witness.total)
     assert abs(total) > 0.5
@@ -129,7 +136,9 @@ def test_four_cycles_decide_exactly_when_a_potential_can_be_built(game: RoutingG
 
     orders = [list(range(n)), list(range(n))[::-1], [*range(1, n), 0]]
     same = all(
-        integrated(s, orders[0]) == pytest.approx(integrated(s, o), abs=1e-7) for s in oracle.profiles() for o in orders[1:]
+        integrated(s, orders[0]) == pytest.approx(integrated(s, o), abs=1e-7)
+        for s in oracle.profiles()
+        for o in orders[1:]
     )
     assert is_exact_potential(game) == same
 

@@ -12,7 +12,8 @@ from poagame.errors import InvalidInput
 from poagame.estimator import poa_hat
 from poagame.estimator.congestion import congestion_optimum, latency_table, require_convex
 from poagame.estimator.overlap import optimum_with_overlap, residency
-from poagame.estimator.windows import split, timeline
+from poagame.estimator.timeline import timeline
+from poagame.estimator.windows import split
 from poagame.latency import MM1, Latency, Polynomial, Saturating, Tabulated
 from poagame.measured import RequestTable
 

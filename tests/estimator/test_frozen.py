@@ -12,7 +12,8 @@ from poagame.estimator import overlap, poa_hat
 from poagame.estimator.congestion import latency_table
 from poagame.estimator.frozen import frozen_optimum
 from poagame.estimator.overlap import optimum_with_overlap, residency
-from poagame.estimator.windows import Segment, Timeline, split, timeline
+from poagame.estimator.timeline import Timeline, timeline
+from poagame.estimator.windows import Segment, split
 from poagame.latency import Polynomial
 from poagame.measured import RequestTable
 

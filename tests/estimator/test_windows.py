@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from poagame.errors import EmptyTable, InvalidInput, MissingColumn, TooLarge
 from poagame.estimator import windows
-from poagame.estimator.windows import Timeline, split, timeline
+from poagame.estimator.timeline import Timeline, timeline
+from poagame.estimator.windows import split
 from poagame.measured import RequestTable
 
 

@@ -43,7 +43,9 @@ def test_many_profiles_at_once_are_the_single_ones(game: RoutingGame, data: st.D
 
 
 @given(routing_games(variants=("static", "symmetric")), st.data())
-@example(RoutingGame(Polynomial([[1.0, 1.0], [0.0, 2.0]]), [[3.0, 0.0], [0.0, 1.0]], 1.0, [[0.0, 2.0], [2.0, 0.0]]), None)
+@example(
+    RoutingGame(Polynomial([[1.0, 1.0], [0.0, 2.0]]), [[3.0, 0.0], [0.0, 1.0]], 1.0, [[0.0, 2.0], [2.0, 0.0]]), None
+)
 def test_potential_changes_by_what_the_mover_gains(game: RoutingGame, data: st.DataObject | None) -> None:
     """Static overlap and symmetric affinity keep an exact potential, whatever the overlap."""
     s = drawn_profile(game, data) if data else (0, 0)
@@ -62,14 +64,19 @@ def test_weighted_potential_changes_by_weight_times_gain(game: RoutingGame, data
         for j in range(game.num_actions):
             moved = (*s[:i], j, *s[i + 1 :])
             gain = oracle.cost(moved, i) - oracle.cost(s, i)
-            scale = 1.0 if (w == w[0]).all() else w[i]  # one common weight: the unweighted potential, with its own scale
+            scale = (
+                1.0 if (w == w[0]).all() else w[i]
+            )  # one common weight: the unweighted potential, with its own scale
             assert pg.potential(game, moved) - pg.potential(game, s) == pytest.approx(scale * gain, abs=1e-8)
 
 
 def test_multiplicity_is_the_written_out_game() -> None:
     latency = Polynomial([[1.0, 0.5], [0.0, 1.0], [2.0, 0.1]])
     rows = np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]])
-    short, long = RoutingGame(latency, rows, 0.7, multiplicity=[2, 3]), RoutingGame(latency, np.repeat(rows, [2, 3], axis=0), 0.7)
+    short, long = (
+        RoutingGame(latency, rows, 0.7, multiplicity=[2, 3]),
+        RoutingGame(latency, np.repeat(rows, [2, 3], axis=0), 0.7),
+    )
     s = [0, 1, 2, 2, 1]
     np.testing.assert_array_equal(short.action_costs(s), long.action_costs(s))
     assert short.social_cost(s) == long.social_cost(s)
@@ -121,7 +128,10 @@ BAD = [
     (lambda: RoutingGame(LINE, np.zeros((2, 2)), affinity_kind="sideways"), "'symmetric' or"),  # type: ignore[arg-type]
     (lambda: RoutingGame(LINE, np.zeros((2, 2)), request_weight=[1.0, 0.0]), "positive"),
     (lambda: RoutingGame(LINE, np.zeros((2, 2)), multiplicity=[1, 0]), "whole numbers >= 1"),
-    (lambda: RoutingGame(LINE, np.zeros((2, 2)), request_weight=[1.0, 2.0], multiplicity=[1, 2]), "static overlap alone"),
+    (
+        lambda: RoutingGame(LINE, np.zeros((2, 2)), request_weight=[1.0, 2.0], multiplicity=[1, 2]),
+        "static overlap alone",
+    ),
     (lambda: RoutingGame(LINE, np.zeros((2, 2))).social_cost([0]), "2 players"),
     (lambda: RoutingGame(LINE, np.zeros((2, 2))).social_cost([0, 2]), "0 … 1"),
     (lambda: RoutingGame(LINE, np.zeros((2, 2))).social_cost([0, 0.5]), "whole numbers"),

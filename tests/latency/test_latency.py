@@ -80,7 +80,8 @@ def test_never_nan_at_any_load(latency: Latency, load: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "latency", [MM1([2.0]), Saturating(1.0, 0.1, 0.0, 2.0), 0.0 * MM1([2.0]), MM1([3.0]).preloaded(1.0), MM1([2.0]) + 1.0]
+    "latency",
+    [MM1([2.0]), Saturating(1.0, 0.1, 0.0, 2.0), 0.0 * MM1([2.0]), MM1([3.0]).preloaded(1.0), MM1([2.0]) + 1.0],
 )
 def test_infinite_from_capacity_on(latency: Latency) -> None:
     assert np.isfinite(latency(1.999)).all()

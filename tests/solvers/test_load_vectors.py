@@ -60,7 +60,8 @@ def test_two_workers_against_every_load_vector_by_linear_programming(seed: int) 
     for loads in ((n, 128 - n) for n in range(129)):
         now, more = game.latency(np.array(loads)), game.latency(np.array(loads) + 1.0)
         upper = [
-            (0, counts[k] if now[j] - gain[k, j] <= more[1 - j] - gain[k, 1 - j] + 1e-9 else 0) for k, j in itertools.product(range(5), range(2))
+            (0, counts[k] if now[j] - gain[k, j] <= more[1 - j] - gain[k, 1 - j] + 1e-9 else 0)
+            for k, j in itertools.product(range(5), range(2))
         ]
         equal = np.zeros((7, 10))
         for k, j in itertools.product(range(5), range(2)):

@@ -55,7 +55,9 @@ def test_beyond_enumeration_the_bounds_enclose_the_optimum(game: RoutingGame) ->
 def test_agrees_with_an_integer_programme_at_the_papers_size(workers: int) -> None:
     rng = np.random.default_rng(workers)
     counts = [26, 26, 26, 25, 25]
-    latency = Saturating(rng.uniform(6, 7, workers), rng.uniform(0.02, 0.04, workers), np.full(workers, 0.5), np.full(workers, 200.0))
+    latency = Saturating(
+        rng.uniform(6, 7, workers), rng.uniform(0.02, 0.04, workers), np.full(workers, 0.5), np.full(workers, 200.0)
+    )
     game = RoutingGame(latency, 4 * rng.random((5, workers)), 0.8, multiplicity=counts)
     found = pg.social_optimum(game)
     assert found.outcome is pg.Outcome.OPTIMAL
@@ -64,7 +66,12 @@ def test_agrees_with_an_integer_programme_at_the_papers_size(workers: int) -> No
     pick, place = cp.Variable((129, workers), boolean=True), cp.Variable((5, workers), integer=True)
     programme = cp.Problem(
         cp.Minimize(cp.sum(cp.multiply(total, pick)) - 0.8 * cp.sum(cp.multiply(game.overlap, place))),
-        [place >= 0, cp.sum(place, axis=1) == counts, cp.sum(pick, axis=0) == 1, n[:, 0] @ pick == cp.sum(place, axis=0)],
+        [
+            place >= 0,
+            cp.sum(place, axis=1) == counts,
+            cp.sum(pick, axis=0) == 1,
+            n[:, 0] @ pick == cp.sum(place, axis=0),
+        ],
     )
     programme.solve(solver=cp.SCIPY, scipy_options={"mip_rel_gap": 1e-9})
     assert found.social_cost == pytest.approx(float(programme.value), rel=1e-7)

@@ -35,7 +35,9 @@ def problems(draw: st.DrawFn, max_count: int = 6) -> tuple[np.ndarray, np.ndarra
 
 @given(problems())
 @example((np.array([[0.0, 0.0, 5.0], [1.0, 2.0, np.inf]]), np.array([[0.0, -4.0], [1.0, 0.0]]), np.array([3, 2])))
-def test_equals_the_dense_assignment_and_is_proved_by_its_prices(problem: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_equals_the_dense_assignment_and_is_proved_by_its_prices(
+    problem: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     slots, costs, counts = problem
     answer = assign(slots, costs, counts)
     dense = np.repeat(np.repeat(costs, counts, axis=0), slots.shape[1], axis=1) + slots.reshape(1, -1)
@@ -52,7 +54,9 @@ def test_bundles_do_not_change_the_answer(problem: tuple[np.ndarray, np.ndarray,
     """Counts large enough that bundles of 4 and 16 are assigned first."""
     slots, costs, counts = problem
     answer = assign(slots, costs, counts)
-    assert assignment_lower_bound(slots, costs, counts, answer.prices) == pytest.approx(answer.cost, rel=1e-12, abs=1e-8)
+    assert assignment_lower_bound(slots, costs, counts, answer.prices) == pytest.approx(
+        answer.cost, rel=1e-12, abs=1e-8
+    )
 
 
 def test_agrees_with_a_linear_programme() -> None:
