@@ -31,13 +31,13 @@ class AnarchyReport:
     Attributes
     ----------
     poa, pos : float
-        Worst and best pure equilibrium over the optimum. If `exact` is false, `poa` is a lower bound on the price of anarchy and `pos` an
-        upper bound on the price of stability.
+        Worst and best pure equilibrium over the optimum. If `exact` is false, `poa` is a lower bound on the price of
+        anarchy and `pos` an upper bound on the price of stability.
     exact : bool
         Whether all pure equilibria were covered and the optimum is proved.
     poa_limit, pos_limit : float
-        The other side of each where not exact: `poa` ≤ price of anarchy ≤ `poa_limit` (infinite where equilibria may be missing), and
-        `pos_limit` ≤ price of stability ≤ `pos`. Equal to the values where exact.
+        The other side of each where not exact: `poa` ≤ price of anarchy ≤ `poa_limit` (infinite where equilibria may
+        be missing), and `pos_limit` ≤ price of stability ≤ `pos`. Equal to the values where exact.
     worst, best : Equilibrium
         The equilibria behind the values, with their certificates.
     optimum : Optimum
@@ -105,9 +105,9 @@ class AnarchyReport:
 def price_of_anarchy(game: FiniteGame, bound: PoaBound | None = None) -> AnarchyReport:
     """Worst and best pure Nash equilibrium over the social optimum.
 
-    Exact for every finite game small enough to enumerate, and for static routing games (unit weights, overlap alone) of hundreds of
-    requests by their load vectors. Beyond, the report is labelled: equilibria found from several starts bound the price of anarchy
-    from below and the price of stability from above.
+    Exact for every finite game small enough to enumerate, and for static routing games (unit weights, overlap alone)
+    of hundreds of requests by their load vectors. Beyond, the report is labelled: equilibria found from several starts
+    bound the price of anarchy from below and the price of stability from above.
 
     Parameters
     ----------
@@ -190,7 +190,8 @@ def _report(
 ) -> AnarchyReport:
     if optimum.lower_bound <= 0 or optimum.social_cost <= 0:
         raise UndefinedRatio(
-            f"the optimum lies between {optimum.lower_bound:g} and {optimum.social_cost:g}, so a ratio over it means nothing: overlap "
+            f"the optimum lies between {optimum.lower_bound:g} and {optimum.social_cost:g}, so a ratio over "
+            "it means nothing: overlap "
             "outweighs latency. Lower overlap_weight, or add the constant cost of serving a request to the latency"
         )
     high, low = (_as_equilibrium(game, profile) for profile in (worst, best))

@@ -30,7 +30,7 @@ from poagame.solvers.best_response import check_room
 ATOL = 1e-10
 """A request moves for a gain above this × max(1, best cost): a tenth of what a certificate tolerates."""
 
-_CHUNK_BYTES = 3 << 20
+_CHUNK_BYTES = 3 << 19
 """Bytes of gains and affinities in one chunk on a CPU, about what its second-level caches hold."""
 
 _BURST = 5

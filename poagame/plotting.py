@@ -143,6 +143,11 @@ def plot_curves(
         _load_axis(ax, x, log=log_load)
         if log_value:
             ax.set_yscale("log")
+            plain = FuncFormatter(lambda value, _: f"{value:g}")
+            ax.yaxis.set_major_formatter(plain)
+            low, high = ax.get_ylim()
+            # within a decade or so the powers of ten alone say too little
+            ax.yaxis.set_minor_formatter(plain if high < 30 * low else NullFormatter())
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.set_title(title, loc="left")
         entries = len(curves) + len(references or {})

@@ -1,6 +1,7 @@
 r"""Bounds for the games whose costs are nonnegative combinations of one given latency: what that latency alone allows.
 
-.. [correa2008] Correa, Schulz, Stier-Moses: A geometric approach to the price of anarchy in nonatomic congestion games, Games and
+.. [correa2008] Correa, Schulz, Stier-Moses: A geometric approach to the price of anarchy in nonatomic congestion
+games, Games and
    Economic Behavior 64 (2008), 457-469.
 .. [paccagnan2021] Paccagnan, Chandan, Ferguson, Marden: Optimal taxes in atomic congestion games, ACM TEAC 9 (2021), arXiv 1911.09806.
 """
@@ -20,9 +21,9 @@ def anarchy_value(latency: Latency, max_load: float) -> PoaBound:
 
     .. math:: \alpha = \sup_{0 < r \le R}\; \sup_{0 \le x \le r} \frac{r\,\ell(r)}{x\,\ell(x) + (r - x)\,\ell(r)}.
 
-    The supremum over (r, x) is taken on a grid of 401 × 401 points that zooms in on its best one seven times, so the value is attained
-    and never too large; a higher peak that falls between the points of the first grid (a table with many kinks may have one) would be
-    missed.
+    The supremum over (r, x) is taken on a grid of 401 × 401 points that zooms in on its best one seven times, so the
+    value is attained and never too large; a higher peak that falls between the points of the first grid (a table with
+    many kinks may have one) would be missed.
 
     Parameters
     ----------
@@ -34,8 +35,8 @@ def anarchy_value(latency: Latency, max_load: float) -> PoaBound:
     Returns
     -------
     PoaBound
-        Wardrop equilibria, any network whose edges have this latency (scaled, or constants); attained by the two links ℓ and the
-        constant ℓ(r) [correa2008]_.
+        Wardrop equilibria, any network whose edges have this latency (scaled, or constants); attained by the two links
+        ℓ and the constant ℓ(r) [correa2008]_.
     """
     require(
         latency.num_resources == 1, f"anarchy_value takes a latency of one resource; this has {latency.num_resources}"
@@ -70,15 +71,16 @@ def anarchy_value(latency: Latency, max_load: float) -> PoaBound:
 
 
 def robust_poa(latency: Latency, players: int) -> PoaBound:
-    r"""Tight price of anarchy of atomic congestion games of `players` players whose costs are multiples of one latency ℓ.
+    r"""Tight price of anarchy of atomic congestion games of `players` players whose costs are multiples of one latency
+    ℓ.
 
     The linear programme of [paccagnan2021]_ without tolls: maximise ρ over (ρ, ν ≥ 0) with
 
     .. math:: v\,\ell(v) - \rho\,u\,\ell(u) + \nu\,[\,(u - x)\,\ell(u) - (v - x)\,\ell(u + 1)\,] \ge 0,
               \quad 0 \le u, v \le n,\quad x = \max(0, u + v - n),
 
-    where u players use a resource at the equilibrium, v at the optimum and x at both; the bound is 1/ρ. Nondecreasing latency allows
-    this reduced set.
+    where u players use a resource at the equilibrium, v at the optimum and x at both; the bound is 1/ρ. Nondecreasing
+    latency allows this reduced set.
 
     Parameters
     ----------

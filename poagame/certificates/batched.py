@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,14 +60,20 @@ def certify_batch(games: RoutingGame, profiles: IntArray) -> BatchCertificate:
     batch, requests, workers = games.overlap.shape
     parts = _Parts(games.latency, games.overlap, games.overlap_weight, games.affinity, games.request_weight)
     size = min(batch, max(1, _ENTRIES // (requests * max(workers, requests if games.affinity is not None else 0))))
-    found: list[list[FloatArray]] = []
-    with jax.enable_x64(True):
-        for begin in range(0, batch, size):
-            # the last part is padded with a game seen before, so that one compiled function serves all
-            rows = np.minimum(np.arange(begin, begin + size), batch - 1)
-            take = slice(begin, begin + size) if begin + size <= batch else rows
-            answer = _certify(jax.tree.map(lambda leaf, take=take: leaf[take], parts), profiles[take])
-            found.append([np.asarray(a) for a in answer])
+
+    def certified(begin: int) -> list[FloatArray]:
+        # the last part is padded with a game seen before, so that one compiled function serves all
+        take = (
+            slice(begin, begin + size)
+            if begin + size <= batch
+            else np.minimum(np.arange(begin, begin + size), batch - 1)
+        )
+        with jax.enable_x64(True):  # the setting belongs to the thread
+            answer = _certify(jax.tree.map(lambda leaf: leaf[take], parts), profiles[take])
+            return [np.asarray(part) for part in answer]
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        found = list(threads.map(certified, range(0, batch, size)))
     worst, total, scale = (np.concatenate(column)[:batch] for column in zip(*found, strict=True))
     return BatchCertificate(worst, total, ATOL * np.maximum(1.0, scale))
 

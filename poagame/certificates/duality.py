@@ -17,8 +17,8 @@ def assignment_lower_bound(
     .. math:: \sum_k m_k \pi_k + \sum_j \min_{0 \le n \le S} \Big[\sum_{s < n} p_{js} - n \max_k (\pi_k - c_{kj})\Big]
               \;\le\; \min_x \sum_j \sum_{s < n_j} p_{js} + \sum_{kj} c_{kj} x_{kj}.
 
-    Relax the constraints that each type is placed in full, at price π_k a unit. The minimum over n is taken by enumeration of prefix
-    sums, so slot prices need not be monotone.
+    Relax the constraints that each type is placed in full, at price π_k a unit. The minimum over n is taken by
+    enumeration of prefix sums, so slot prices need not be monotone.
 
     Parameters
     ----------
@@ -58,8 +58,8 @@ def routing_lower_bound(game: RoutingGame, prices: ArrayLike, max_load: int | No
 def load_price_lower_bound(game: RoutingGame, load_prices: ArrayLike, resolution: int = 2000) -> float:
     r"""Lower bound on the social cost of every profile of any routing game, from a price [W] of load on each worker.
 
-    Relax :math:`L_j = \sum_i w_i x_{ij}` at price λ_j. With :math:`\bar e_{ik} = (w_i e_{ik} + w_k e_{ki})/2` the affinity that a pair can
-    share, and :math:`a_i` the sum of its positive entries over k,
+    Relax :math:`L_j = \sum_i w_i x_{ij}` at price λ_j. With :math:`\bar e_{ik} = (w_i e_{ik} + w_k e_{ki})/2` the
+    affinity that a pair can share, and :math:`a_i` the sum of its positive entries over k,
 
     .. math:: \sum_j \min_{0 \le L \le \sum w} L\,(\ell_j(L) - \lambda_j)
               + \sum_i \Big( w_i \min_j (\lambda_j - \omega o_{ij}) - \omega a_i \Big).

@@ -43,7 +43,8 @@ class NashCertificate:
 
 
 def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
-    """[N]: what each player would gain by its best deviation from `profile` [N]; ≥ 0, infinite if it leaves an infinite cost.
+    """[N]: what each player would gain by its best deviation from `profile` [N]; ≥ 0, infinite if it leaves an
+    infinite cost.
 
     Evaluated from `game.action_costs` alone.
     """

@@ -1,7 +1,8 @@
-r"""Has the game an exact potential? The four-cycle test of Monderer and Shapley [monderer1996]_, with a witness where it fails.
+r"""Has the game an exact potential? The four-cycle test of Monderer and Shapley [monderer1996]_, with a witness where
+it fails.
 
-A finite game has an exact potential iff for every profile and every two players the gains of the deviators around the four-cycle
-(i moves, j moves, i moves back, j moves back) add to zero.
+A finite game has an exact potential iff for every profile and every two players the gains of the deviators around the
+four-cycle (i moves, j moves, i moves back, j moves back) add to zero.
 
 .. [monderer1996] Monderer, Shapley: Potential games, Games and Economic Behavior 14 (1996), 124-143.
 """

@@ -21,7 +21,7 @@ from poagame._arrays import FloatArray, require
 from poagame.errors import MissingColumn, TooLarge
 from poagame.estimator.timeline import Timeline
 from poagame.estimator.windows import Segment
-from poagame.solvers.transport import _assign
+from poagame.solvers.transport_flow import assign_flow
 
 _MAX_RESIDENCY = 2**27
 
@@ -202,7 +202,7 @@ def _optima(  # pragma: no cover - compiled
             optimum[v] = np.inf
             continue
         flow[:] = 0
-        _assign(slots, costs, ones, flow, prices)
+        assign_flow(slots, costs, ones, flow, prices)
         optimum[v] = 0.0
         for j in range(workers):
             used = 0

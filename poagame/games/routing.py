@@ -4,13 +4,13 @@ Request i on worker j pays
 
 .. math:: c_{ij}(s) = \ell_j(L_j) - \omega\,\Big(o_{ij} + \sum_{k \ne i,\; s_k = j} e_{ik}\Big), \qquad L_j = \sum_{k:\,s_k = j} w_k,
 
-with latency ℓ, overlap o (prefix blocks of i that worker j holds), overlap weight ω ≥ 0 in latency units a block, and pairwise
-affinity e (what i gains from sharing a worker with k). The social cost is :math:`\sum_i w_i\,c_i`: for unit weights the sum of the
-requests' costs, and with weights the total over the load, as in weighted congestion games.
+with latency ℓ, overlap o (prefix blocks of i that worker j holds), overlap weight ω ≥ 0 in latency units a block, and
+pairwise affinity e (what i gains from sharing a worker with k). The social cost is :math:`\sum_i w_i\,c_i`: for unit
+weights the sum of the requests' costs, and with weights the total over the load, as in weighted congestion games.
 
-The paper (Eq. 7) has the congestion and the overlap term; weights and affinity are ours. With overlap alone this is a congestion
-game with player-specific constants, so it has an exact potential [facchini1997]_; symmetric affinity keeps it, affinity that counts
-only earlier arrivals does not.
+The paper (Eq. 7) has the congestion and the overlap term; weights and affinity are ours. With overlap alone this is a
+congestion game with player-specific constants, so it has an exact potential [facchini1997]_; symmetric affinity keeps
+it, affinity that counts only earlier arrivals does not.
 
 .. [facchini1997] Facchini, van Megen, Borm, Tijs: Congestion models and weighted Bayesian potential games, Theory and Decision 42 (1997).
 """
@@ -65,18 +65,19 @@ class RoutingGame(eqx.Module):
     affinity : [N, N], optional
         Gain of request i from each other request on its worker. The diagonal is ignored.
     affinity_kind : "symmetric" or "arrival_order"
-        Symmetric affinity must be a symmetric matrix. In arrival order only k < i count: who came first warmed the cache.
+        Symmetric affinity must be a symmetric matrix. In arrival order only k < i count: who came first warmed the
+        cache.
     request_weight : [N], optional
         Positive load of each request; 1 where not given.
     multiplicity : [N], optional
-        Row i of `overlap` stands for this many equal requests (players are numbered row by row); for games with many requests of
-        few types. Not together with affinity or weights.
+        Row i of `overlap` stands for this many equal requests (players are numbered row by row); for games with many
+        requests of few types. Not together with affinity or weights.
 
     Raises
     ------
     InvalidInput
-        If shapes disagree or an entry is not finite, ω is negative, weights are not positive, or affinity is not symmetric
-        although it is called so.
+        If shapes disagree or an entry is not finite, ω is negative, weights are not positive, or affinity is not
+        symmetric although it is called so.
 
     Examples
     --------
@@ -114,10 +115,11 @@ class RoutingGame(eqx.Module):
             latency = latency.replicated(workers)
         require(
             latency.num_resources == workers,
-            f"latency has {latency.num_resources} resources but overlap has {workers} workers (columns); give one latency each",
+            f"latency has {latency.num_resources} resources but overlap has {workers} workers (columns); give "
+            "one latency each",
         )
         omega = as_floats(overlap_weight, "overlap_weight")
-        require(omega.ndim == 0 and omega >= 0, f"overlap_weight must be one number >= 0; got {overlap_weight}")
+        require(omega.ndim == 0 and float(omega) >= 0, f"overlap_weight must be one number >= 0; got {overlap_weight}")
         require(
             affinity_kind in ("symmetric", "arrival_order"),
             f"affinity_kind is 'symmetric' or 'arrival_order'; got {affinity_kind!r}",
@@ -140,11 +142,13 @@ class RoutingGame(eqx.Module):
             copies = np.asarray(multiplicity)
             require(
                 copies.shape == (requests,) and np.issubdtype(copies.dtype, np.integer) and bool((copies >= 1).all()),
-                f"multiplicity must be {requests} whole numbers >= 1, one for each row of overlap; got {multiplicity!r:.80}",
+                f"multiplicity must be {requests} whole numbers >= 1, one for each row of overlap; got "
+                f"{multiplicity!r:.80}",
             )
             require(
                 affinity is None and request_weight is None,
-                "multiplicity goes with static overlap alone: write the rows out where requests have affinity or weights",
+                "multiplicity goes with static overlap alone: write the rows out where requests have "
+                "affinity or weights",
             )
             multiplicity = tuple(int(c) for c in copies)
         self.latency = latency
@@ -191,7 +195,9 @@ class RoutingGame(eqx.Module):
         flat = s.reshape(-1, s.shape[-1])
         at = flat + self.num_actions * np.arange(len(flat))[:, None]
         weights = np.broadcast_to(self.weights, flat.shape)
-        total = np.bincount(at.ravel(), weights.ravel(), minlength=len(flat) * self.num_actions)
+        total: FloatArray = np.bincount(at.ravel(), weights.ravel(), minlength=len(flat) * self.num_actions).astype(
+            np.float64
+        )
         return total.reshape(*s.shape[:-1], self.num_actions)
 
     def request_costs(self, profile: ArrayLike) -> FloatArray:
@@ -227,7 +233,8 @@ class RoutingGame(eqx.Module):
     def potential(self, profile: ArrayLike) -> float:
         r"""Exact potential of one profile: its change is what a deviating request gains or loses.
 
-        For requests of one weight w (Rosenthal's sum, plus the player-specific constants and half of the symmetric affinity)
+        For requests of one weight w (Rosenthal's sum, plus the player-specific constants and half of the symmetric
+        affinity)
 
         .. math:: \Phi(s) = \sum_j \sum_{m=1}^{n_j} \ell_j(m w) - \omega \sum_i \Big(o_{i,s_i} + \tfrac12 \sum_{k:\,s_k = s_i} e_{ik}\Big).
 
@@ -245,8 +252,10 @@ class RoutingGame(eqx.Module):
         w, omega = self.weights, float(self.overlap_weight)
         if self.affinity is not None and self.affinity_kind == "arrival_order":
             raise NoPotential(
-                "affinity by arrival order is one-sided: what a request gains from an earlier one, that one does not gain from it, so "
-                "the game has no exact potential in general; potential_violation(game) gives a four-cycle, improvement_cycle(game) a "
+                "affinity by arrival order is one-sided: what a request gains from an earlier one, that one "
+                "does not gain from it, so "
+                "the game has no exact potential in general; potential_violation(game) gives a four-cycle, "
+                "improvement_cycle(game) a "
                 "cycle of best replies where there is one"
             )
         rows = self.overlap if self.multiplicity is None else np.repeat(self.overlap, self.multiplicity, axis=0)
@@ -267,7 +276,8 @@ class RoutingGame(eqx.Module):
             b = self.latency.coefficients[:, 1] if self.latency.coefficients.shape[1] > 1 else np.zeros_like(a)
             return float((a * loads + 0.5 * b * (loads**2 + squares)).sum() - omega * (w * overlap).sum())
         raise NoPotential(
-            "requests of different weights have a (weighted) potential here only for affine Polynomial latencies without affinity"
+            "requests of different weights have a (weighted) potential here only for affine Polynomial "
+            "latencies without affinity"
         )
 
     def __repr__(self) -> str:

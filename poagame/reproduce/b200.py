@@ -73,11 +73,15 @@ def _fit_section(fits: dict[str, LatencyFit]) -> Section:
     return Section(
         "Latency measured on B200",
         [
-            "Rows of Llama-3.1-70B on B200 (AIConfigurator's `silicon_sample.csv`; **measured**, aggregated serving, mean or median not "
-            "stated). End-to-end latency = TTFT + (OSL − 1) × TPOT of the two reported averages, as a function of concurrency, fitted by "
+            "Rows of Llama-3.1-70B on B200 (AIConfigurator's `silicon_sample.csv`; **measured**, aggregated "
+            "serving, mean or median not "
+            "stated). End-to-end latency = TTFT + (OSL − 1) × TPOT of the two reported averages, as a "
+            "function of concurrency, fitted by "
             "`base + slope·x + strain·x/(capacity − x)`.",
-            f"**{straight} of {len(fits)} series show no capacity**: up to the highest concurrency measured a straight line is not rejected, and "
-            "the fit says so instead of inventing a saturation point. What follows from these fits therefore says nothing about saturation.",
+            f"**{straight} of {len(fits)} series show no capacity**: up to the highest concurrency measured a "
+            "straight line is not rejected, and "
+            "the fit says so instead of inventing a saturation point. What follows from these fits therefore "
+            "says nothing about saturation.",
             f"Main series, {MAIN_SERIES}: "
             + "; ".join(f"{k} {v:.5g}" for k, v in main.parameters.items())
             + ". "
@@ -159,8 +163,10 @@ def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], Non
         part = frame.filter(pl.col("topology") == topology)
         plain, counted = part.filter(pl.col("overlap") == "none"), part.filter(pl.col("overlap") == "counted")
         figures[f"b200_poa_{topology.replace('/', '_')}"] = (
-            f"{topology}: by how much the worst and the best equilibrium exceed the optimum on the fitted B200 latency (exact; a gap where "
-            "they equal it), what the frozen index makes of the same equilibria, and the bounds for all games with this latency.",
+            f"{topology}: by how much the worst and the best equilibrium exceed the optimum on the fitted "
+            "B200 latency (exact; a gap where "
+            "they equal it), what the frozen index makes of the same equilibria, and the bounds for all "
+            "games with this latency.",
             plot_curves(
                 np.array(CONCURRENCIES),
                 {
@@ -181,15 +187,23 @@ def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], Non
     return Section(
         "Exact price of anarchy on the measured latency",
         [
-            f"C requests of {NUM_TEMPLATES} templates on identical decode workers (2 in 1P/2D, 5 in 1P/5D); the cost of a request is its fitted "
-            f"end-to-end latency, less {weight:.3g} ms for each of the {blocks / 2:.0f} cached blocks of its template's home worker where overlap is "
-            f"counted (the measured TTFT at the lowest concurrency, divided by {blocks:.0f} blocks of {BLOCK_TOKENS} tokens). The model is ours; "
+            f"C requests of {NUM_TEMPLATES} templates on identical decode workers (2 in 1P/2D, 5 in 1P/5D); "
+            "the cost of a request is its fitted "
+            f"end-to-end latency, less {weight:.3g} ms for each of the {blocks / 2:.0f} cached blocks of its "
+            "template's home worker where overlap is "
+            f"counted (the measured TTFT at the lowest concurrency, divided by {blocks:.0f} blocks of "
+            f"{BLOCK_TOKENS} tokens). The model is ours; "
             "the paper's engine and prompts are others.",
-            "PoA and PoS are **exact**: every load vector of every game was covered, and each optimum is proved by its dual prices. "
-            f"The largest PoA is {largest:.6g}: on this latency selfish routing costs {100 * (largest - 1):.2g} %. The *frozen index*, worst equilibrium over an assignment on latencies frozen at the empty cluster, "
+            "PoA and PoS are **exact**: every load vector of every game was covered, and each optimum is "
+            "proved by its dual prices. "
+            f"The largest PoA is {largest:.6g}: on this latency selfish routing costs "
+            f"{100 * (largest - 1):.2g} %. The *frozen index*, worst equilibrium over an assignment on "
+            "latencies frozen at the empty cluster, "
             f"rises to {index:.3g} on the same equilibria: it measures load, not selfishness.",
-            "The bounds hold for all congestion games (atomic, C players) and all routing networks (nonatomic, edge loads up to C) with "
-            "multiples of this latency, without overlap; overlap is a player-specific reward and lies outside their class.",
+            "The bounds hold for all congestion games (atomic, C players) and all routing networks "
+            "(nonatomic, edge loads up to C) with "
+            "multiples of this latency, without overlap; overlap is a player-specific reward and lies "
+            "outside their class.",
         ],
         figures,
         {"b200_poa": ("Exact values behind the figures", frame)},

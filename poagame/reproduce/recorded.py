@@ -65,10 +65,14 @@ def request_section(
         [r.drop([c for c in r.columns if c.startswith("assignment_")]) for r in rows], how="diagonal_relaxed"
     )
     paragraphs += [
-        "The three estimates differ in their denominator and are not comparable: *frozen* divides by an assignment on frozen latencies (an index; "
-        "with the latency of the idle cluster it grows with load whatever the router does), *congestion* by the exact optimum of each window's routing game. "
-        "The *assignment ratio* compares the router's assignment with that optimum, both under the model: it is what routing lost. "
-        "A realised ratio away from 1 beside an assignment ratio near 1 is the misfit of the latency model, not inefficiency.",
+        "The three estimates differ in their denominator and are not comparable: *frozen* divides by an "
+        "assignment on frozen latencies (an index; "
+        "with the latency of the idle cluster it grows with load whatever the router does), *congestion* by "
+        "the exact optimum of each window's routing game. "
+        "The *assignment ratio* compares the router's assignment with that optimum, both under the model: it "
+        "is what routing lost. "
+        "A realised ratio away from 1 beside an assignment ratio near 1 is the misfit of the latency model, "
+        "not inefficiency.",
         *(folded(f"Definition: {label}", estimate.definition) for label, estimate in estimates.items()),
     ]
     figures = {}
@@ -170,12 +174,17 @@ def _grid_section(table: RequestTable, sweep: RequestTable) -> Section:
     return Section(
         "The recorded grid of temperature and overlap weight",
         [
-            "Sixteen runs of the real router (five aggregated workers, simulated engine), one run a cell, so the intervals hold what varies within "
+            "Sixteen runs of the real router (five aggregated workers, simulated engine), one run a cell, so "
+            "the intervals hold what varies within "
             "a run and nothing of what varies between runs.",
-            f"Largest over smallest frozen PoA-hat of the sixteen cells: {spread['low']:.3f} at 16 requests in flight, {spread['high']:.3f} at 256. "
-            "The paper reports ±0.10 around 18.7 at C = 64 and a spread of 1.6 at C = 128 for its 340B model (P: stated in the paper), on other "
-            "hardware and with another workload; 256 in flight is past the latency knee here, not shown to be saturated.",
-            "Latencies come from the separate sweep of the same cluster, because within one cell the load hardly varies: the index divides by "
+            f"Largest over smallest frozen PoA-hat of the sixteen cells: {spread['low']:.3f} at 16 requests "
+            f"in flight, {spread['high']:.3f} at 256. "
+            "The paper reports ±0.10 around 18.7 at C = 64 and a spread of 1.6 at C = 128 for its 340B model "
+            "(P: stated in the paper), on other "
+            "hardware and with another workload; 256 in flight is past the latency knee here, not shown to "
+            "be saturated.",
+            "Latencies come from the separate sweep of the same cluster, because within one cell the load "
+            "hardly varies: the index divides by "
             "its median at C = 4, the assignment ratio uses its mean latency at C/5 requests a worker, fitted by "
             + ", ".join(f"{name} {value:.4g}" for name, value in steady.parameters.items())
             + ".",

@@ -103,8 +103,9 @@ def census(game: FiniteGame, max_profiles: int = MAX_PROFILES) -> Census:
 def equilibria(game: FiniteGame) -> Equilibria:
     """All pure Nash equilibria of a finite game.
 
-    By every profile for a general game. A `RoutingGame` with static overlap is searched by its load vectors, so N may be in the
-    hundreds; there, equal requests are interchangeable and each equilibrium is listed once with its multiplicity.
+    By every profile for a general game. A `RoutingGame` with static overlap is searched by its load vectors, so N may
+    be in the hundreds; there, equal requests are interchangeable and each equilibrium is listed once with its
+    multiplicity.
 
     Raises
     ------
@@ -144,7 +145,8 @@ def _(game: RoutingGame) -> Equilibria:
         )
         if len(profiles) > MAX_LISTED or len(profiles) * problem.num_requests > 50_000_000:
             raise TooLarge(
-                f"more than {len(profiles) - 1:,} classes of equilibria on {len(vectors):,} load vectors; the limit is {MAX_LISTED:,} "
+                f"more than {len(profiles) - 1:,} classes of equilibria on {len(vectors):,} load vectors; the "
+                f"limit is {MAX_LISTED:,} "
                 "(fewer for many requests). price_of_anarchy(game) needs no list of them"
             )
     listed = np.stack(profiles)
@@ -173,7 +175,8 @@ def _all_profiles(game: FiniteGame, limit: int) -> Iterator[IntArray]:
     total = actions**players
     if total > limit:
         raise TooLarge(
-            f"{players} players with {actions} actions have {actions}^{players} profiles; enumeration stops at {limit:,}. "
+            f"{players} players with {actions} actions have {actions}^{players} profiles; enumeration stops "
+            f"at {limit:,}. "
             "A static RoutingGame (unit weights, no affinity) of any N is searched by load vectors instead; "
             "equilibrium(game) finds one equilibrium of any game"
         )

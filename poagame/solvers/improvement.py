@@ -42,8 +42,8 @@ class ImprovementCycle:
 def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best") -> ImprovementCycle | None:
     """A cycle of strict best replies (or of any improving moves) of a small game, or None if there is none.
 
-    None is a proof: every profile was looked at, so that with `moves="better"` each improvement path ends in an equilibrium (the
-    finite improvement property).
+    None is a proof: every profile was looked at, so that with `moves="better"` each improvement path ends in an
+    equilibrium (the finite improvement property).
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import cvxpy as cp
 import numpy as np
@@ -27,7 +28,7 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
     pick = cp.Variable((depth, workers), boolean=True)
     place = cp.Variable(gain.shape, nonneg=True)
     finite = np.isfinite(total)
-    constraints = [
+    constraints: list[Any] = [
         cp.sum(pick, axis=0) == 1,
         np.arange(depth) @ pick == cp.sum(place, axis=0),
         cp.sum(place, axis=1) == counts,
@@ -48,7 +49,8 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
     Binaries say who is where; :math:`y_{ikj}` whether i and k meet on j (at most :math:`\min(x_{ij}, x_{kj})`, at least
     :math:`x_{ij} + x_{kj} - 1`); the load of a worker picks its congestion :math:`n\,\ell_j(n)` as in `load_programme`.
     """
-    assert game.affinity is not None and game.request_weight is None
+    assert game.affinity is not None
+    assert game.request_weight is None
     n, workers = game.num_players, game.num_actions
     omega = float(game.overlap_weight)
     total = congestion_totals(game)
@@ -57,7 +59,7 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
     first, second = np.nonzero(np.triu(pair))
     at = cp.Variable((n, workers), boolean=True)
     pick = cp.Variable(total.shape, boolean=True)
-    constraints = [
+    constraints: list[Any] = [
         cp.sum(at, axis=1) == 1,
         cp.sum(pick, axis=0) == 1,
         np.arange(n + 1) @ pick == cp.sum(at, axis=0),
@@ -84,10 +86,12 @@ def _solve(problem: cp.Problem) -> bool:
             problem.solve(solver=cp.SCIPY, scipy_options={"time_limit": TIME_LIMIT, "mip_rel_gap": 0.0})
         except cp.SolverError:  # the time limit came before any feasible point
             return False
-    return problem.value is not None and bool(np.isfinite(problem.value))
+    value: Any = problem.value
+    return value is not None and bool(np.isfinite(value))
 
 
 def _dual_bound(problem: cp.Problem) -> float:
     """HiGHS's bound on the objective (which has no constant part), proved up to its feasibility tolerance of 1e-6."""
-    bound = problem.solver_stats.extra_stats["mip_dual_bound"]
+    stats: Any = problem.solver_stats
+    bound = stats.extra_stats["mip_dual_bound"]
     return float(bound) if bound is not None else -np.inf

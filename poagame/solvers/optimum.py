@@ -1,4 +1,5 @@
-r"""The social optimum: exact by assignment, integer programme or enumeration; beyond, a labelled heuristic between two bounds.
+r"""The social optimum: exact by assignment, integer programme or enumeration; beyond, a labelled heuristic between two
+bounds.
 
 For a static routing game the optimum minimises :math:`\sum_j n_j \ell_j(n_j) - \omega \sum_{kj} o_{kj} x_{kj}`. Where n·ℓ(n) is convex the
 marginal costs of further requests rise and the problem is an assignment to marginal-cost slots (`solvers.transport`); the paper's
@@ -74,10 +75,10 @@ class Optimum:
 def social_optimum(game: FiniteGame) -> Optimum:
     """A profile of least social cost with a lower bound that proves it.
 
-    - `RoutingGame`, static overlap: exact for any N, by assignment with dual prices as proof; integer programme where n·ℓ(n) is not
-      convex and the game is not too large for it.
-    - `RoutingGame` with affinity or weights: exact by enumeration or integer programme for small games; beyond, a local optimum with a
-      Lagrangian lower bound, labelled `BOUNDED`.
+    - `RoutingGame`, static overlap: exact for any N, by assignment with dual prices as proof; integer programme where
+      n·ℓ(n) is not convex and the game is not too large for it.
+    - `RoutingGame` with affinity or weights: exact by enumeration or integer programme for small games; beyond, a
+      local optimum with a Lagrangian lower bound, labelled `BOUNDED`.
     - any other finite game: by enumeration.
 
     Raises
@@ -140,7 +141,8 @@ def _static(game: RoutingGame) -> Optimum:
         elif depth == requests:
             require(
                 False,
-                f"{requests} requests do not fit: the workers hold {int(np.isfinite(slots).sum())} below their capacities",
+                f"{requests} requests do not fit: the workers hold {int(np.isfinite(slots).sum())} below "
+                "their capacities",
             )
         depth = min(requests, 2 * depth)
     bound = assignment_lower_bound(_steps(total), -typed.gain, types.counts, placed.prices)

@@ -121,8 +121,8 @@ def test_a_four_cycle_shows_that_there_is_no_exact_potential(game: RoutingGame |
 @given(routing_games(max_requests=3, variants=("arrival_order",)))
 @example(ARRIVAL_ORDER)
 def test_four_cycles_decide_exactly_when_a_potential_can_be_built(game: RoutingGame) -> None:
-    """Independent construction: integrate cost differences along two orders of moves; they agree for all profiles iff there is a potential."""
-    n, actions = game.num_players, game.num_actions
+    """Independent: cost differences summed along several orders of moves agree for all profiles iff there is a potential."""
+    n = game.num_players
 
     oracle = oracles.Oracle(game)
 
