@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from numpy.typing import ArrayLike, NDArray
 
 from poagame.errors import InvalidInput
@@ -25,7 +26,7 @@ def namespace(*arrays: object) -> ModuleType:
 
 def is_concrete(*arrays: object) -> bool:
     """Whether all arguments hold values that can be checked now (not tracers inside `jit`, `vmap` or `grad`)."""
-    return not any(isinstance(a, jax.core.Tracer) for a in arrays)
+    return not any(isinstance(a, Tracer) for a in arrays)
 
 
 def as_floats(value: ArrayLike, name: str) -> FloatArray:
