@@ -27,8 +27,8 @@ from poagame.games.routing import AffinityKind, RoutingGame
 from poagame.latency import Latency
 from poagame.solvers.best_response import check_room
 
-ATOL = 1e-10
-"""A request moves for a gain above this × max(1, best cost): a tenth of what a certificate tolerates."""
+RTOL = 1e-10
+"""A request moves for a gain above this × its best cost: a tenth of what a certificate tolerates."""
 
 _CHUNK_BYTES = 3 << 19
 """Bytes of gains and affinities in one chunk on a CPU, about what its second-level caches hold."""
@@ -327,7 +327,7 @@ def _solve(chunk: _Chunk, start: Array, max_rounds: int) -> tuple[Array, Array, 
         best = cost.min(axis=0)
         target = jnp.where(cost == best, worker, float(workers)).min(axis=0)
         paid = jnp.where(here, cost, 0.0).sum(axis=0)
-        moves = (at < 0.0) | (best + ATOL * jnp.maximum(1.0, jnp.abs(best)) < paid)
+        moves = (at < 0.0) | (best + RTOL * jnp.abs(best) < paid)
         to = jnp.where(moves, target, at)
         loads = loads + jnp.where(worker == to, weight, 0.0) - jnp.where(here, weight, 0.0)
         if profile is not None:

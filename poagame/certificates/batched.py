@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from poagame._arrays import Array, FloatArray, IntArray
-from poagame.certificates.nash import ATOL
+from poagame.certificates.nash import RTOL
 from poagame.games.routing import RoutingGame
 from poagame.latency import Latency
 
@@ -75,13 +75,13 @@ def certify_batch(games: RoutingGame, profiles: IntArray) -> BatchCertificate:
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
         found = list(threads.map(certified, range(0, batch, size)))
     worst, total, scale = (np.concatenate(column)[:batch] for column in zip(*found, strict=True))
-    return BatchCertificate(worst, total, ATOL * np.maximum(1.0, scale))
+    return BatchCertificate(worst, total, RTOL * scale)
 
 
 @jax.jit
 @jax.vmap
 def _certify(game: _Parts, profile: Array) -> tuple[Array, Array, Array]:
-    """Largest regret, social cost and largest finite cost of one game."""
+    """Largest regret, social cost and scale of the costs of one game."""
     requests, workers = game.overlap.shape
     weight = jnp.ones(requests) if game.request_weight is None else game.request_weight
     on = profile[:, None] == jnp.arange(workers)
@@ -94,5 +94,10 @@ def _certify(game: _Parts, profile: Array) -> tuple[Array, Array, Array]:
     best = costs.min(axis=1)
     stuck = jnp.isinf(best)  # no worker has room, so there is nothing to regret
     regret = jnp.where(stuck, 0.0, jnp.where(stuck, 0.0, paid) - jnp.where(stuck, 0.0, best))
-    scale = jnp.where(jnp.isfinite(costs), jnp.abs(costs), 0.0).max()
+    # as `cost_scale`: costs paid and best costs, and the size of the gains that they are differences of
+    scale = jnp.maximum(_largest(paid), _largest(best)) + game.overlap_weight * jnp.abs(gain).max()
     return regret.max(), (weight * paid).sum(), scale
+
+
+def _largest(costs: Array) -> Array:
+    return jnp.where(jnp.isfinite(costs), jnp.abs(costs), 0.0).max()

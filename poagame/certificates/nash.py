@@ -13,8 +13,11 @@ from poagame.errors import InvalidInput
 from poagame.games.protocols import FiniteGame, as_profile
 from poagame.games.routing import RoutingGame
 
-ATOL = 1e-9
-"""Regret that rounding explains, per unit of the costs compared: costs are sums of a few hundred float64 terms."""
+RTOL = 1e-9
+"""Regret that rounding explains, relative to the costs that players pay or could pay: a certificate tolerates this much."""
+
+TIE_RTOL = 1e-11
+"""Relative cost difference that solvers take for a tie; stricter than `RTOL`, so that what they return can be certified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class NashCertificate:
     player, action : int
         The player that gains most, and by which action.
     tolerance : float
-        What rounding may explain: `ATOL` × the larger of 1 and the finite costs in play.
+        What rounding may explain: `RTOL` × `cost_scale` at the profile. No unit is preferred: scaling all costs scales it.
     """
 
     max_regret: float
@@ -60,9 +63,11 @@ def certify_nash(game: FiniteGame, profile: ArrayLike) -> NashCertificate:
     if s.ndim != 1:
         raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
     costs = game.action_costs(s)
-    gains = _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
+    current, best = np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1)
+    gains = _gain(current, best)
     player = int(gains.argmax())
-    return NashCertificate(float(gains[player]), player, int(costs[player].argmin()), _tolerance(costs))
+    tolerance = RTOL * float(cost_scale(game, current, best))
+    return NashCertificate(float(gains[player]), player, int(costs[player].argmin()), tolerance)
 
 
 @certify_nash.register
@@ -89,7 +94,8 @@ def _(game: RoutingGame, profile: ArrayLike) -> NashCertificate:
     player = int(of_request.argmax())
     at = (types.type_of[player], s[player])
     action = int(target[at]) if of_request[player] > 0 else int(s[player])
-    return NashCertificate(float(of_request[player]), player, action, _tolerance(stay[types.type_of, s]))
+    tolerance = RTOL * float(cost_scale(game, stay[types.type_of, s], cheapest[types.type_of, s]))
+    return NashCertificate(float(of_request[player]), player, action, tolerance)
 
 
 def _gain(current: FloatArray, best: FloatArray) -> FloatArray:
@@ -97,6 +103,15 @@ def _gain(current: FloatArray, best: FloatArray) -> FloatArray:
     return np.where(both_infinite, 0.0, np.where(both_infinite, 0.0, current) - np.where(both_infinite, 0.0, best))
 
 
-def _tolerance(costs: FloatArray) -> float:
-    finite = np.abs(costs[np.isfinite(costs)])
-    return ATOL * max(1.0, float(finite.max(initial=0.0)))
+def cost_scale(game: FiniteGame, current: FloatArray, best: FloatArray) -> FloatArray:
+    """[...]: size of the numbers behind the costs [..., N] that players pay and could pay at best, against which rounding counts.
+
+    A routing cost may be a small difference of latency and overlap, so the overlap's size counts too.
+    """
+    paid = np.where(np.isfinite(current), np.abs(current), 0.0).max(axis=-1, initial=0.0)
+    least = np.where(np.isfinite(best), np.abs(best), 0.0).max(axis=-1, initial=0.0)
+    scale = np.maximum(paid, least)
+    if isinstance(game, RoutingGame):
+        shared = 0.0 if game.affinity is None else np.abs(game.affinity).sum(axis=1).max()
+        scale = scale + game.overlap_weight * (np.abs(game.overlap).max() + shared)
+    return scale

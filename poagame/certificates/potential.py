@@ -88,7 +88,7 @@ def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | Non
             "some profile costs infinity (a worker beyond its capacity), where cost differences are undefined"
         )
     tables = [costs[:, i].reshape(shape) for i in range(players)]
-    scale = max(1.0, float(np.abs(costs).max()))
+    scale = float(np.abs(costs).max())
     worst, witness = rtol * scale, None
     for i in range(players):
         for j in range(i + 1, players):

@@ -42,22 +42,21 @@ class BestResponse:
         `multiplicity`), or always the one who gains most (which looks at all costs for each move).
     max_steps : int, optional
         Most moves; 1,000 + 100 N where not given.
-    atol : float
-        A player moves for a gain above `atol` × the larger of 1 and its best cost. The default is a tenth of what the
-        certificate takes for rounding; with a coarser one the dynamics may end short of an equilibrium, and the outcome
-        says so.
+    rtol : float
+        A player moves for a gain above `rtol` × its best cost. The default is a tenth of what the certificate takes for
+        rounding; with a coarser one the dynamics may end short of an equilibrium, and the outcome says so.
     seed : int
         Of the random order.
 
     Raises
     ------
     InvalidInput
-        If the order is unknown, `max_steps` or the seed is negative, or `atol` is not positive.
+        If the order is unknown, `max_steps` or the seed is negative, or `rtol` is not positive.
     """
 
     order: Order = "round_robin"
     max_steps: int | None = None
-    atol: float = 1e-10
+    rtol: float = 1e-10
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -65,7 +64,7 @@ class BestResponse:
         require(self.order in orders, f"order is one of {orders}; got {self.order!r}")
         require(self.max_steps is None or self.max_steps >= 0, f"max_steps must be >= 0; got {self.max_steps}")
         require(
-            0.0 < self.atol < np.inf, f"atol must be positive, or rounding alone makes players move; got {self.atol}"
+            0.0 < self.rtol < np.inf, f"rtol must be positive, or rounding alone makes players move; got {self.rtol}"
         )
         require(self.seed >= 0, f"seed must be >= 0; got {self.seed}")
 
@@ -168,7 +167,7 @@ def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, li
         while moves < min(budget, len(players)) and begin < len(players):
             costs = _checked_costs(game, profile)
             best, paid = costs.min(axis=1), costs[players, profile]
-            wants = best + solver.atol * np.maximum(1.0, np.abs(best)) < paid
+            wants = best + solver.rtol * np.abs(best) < paid
             if solver.order == "most_regret":
                 gains = np.full(len(players), -np.inf)
                 gains[wants] = paid[wants] - best[wants]
@@ -275,7 +274,7 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
         np.pad(weight, pad),
         None if game.affinity is None else np.pad(omega * np.asarray(game.affinity).T, (pad, pad)),
         np.pad(row, (0, len(seats) - len(row))),
-        solver.atol,
+        solver.rtol,
     )
 
     def play(seats: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:

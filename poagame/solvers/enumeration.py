@@ -11,7 +11,7 @@ from math import factorial, prod
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
-from poagame.certificates.nash import ATOL
+from poagame.certificates.nash import TIE_RTOL, cost_scale
 from poagame.errors import TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs, batch_social_cost
 from poagame.games.routing import RoutingGame
@@ -165,8 +165,8 @@ def _is_equilibrium(game: FiniteGame, profiles: IntArray) -> np.ndarray:
     """[M]: whether each profile is a pure equilibrium, ties by the tolerance of the certificates."""
     costs = batch_action_costs(game, profiles)
     current = np.take_along_axis(costs, profiles[:, :, None], axis=2)[:, :, 0]
-    finite = np.where(np.isfinite(costs), np.abs(costs), 0.0).max(axis=(1, 2), initial=0.0)
-    return (current <= costs.min(axis=2) + ATOL * np.maximum(1.0, finite)[:, None]).all(axis=1)
+    best = costs.min(axis=2)
+    return (current <= best + TIE_RTOL * cost_scale(game, current, best)[:, None]).all(axis=1)
 
 
 def _all_profiles(game: FiniteGame, limit: int) -> Iterator[IntArray]:

@@ -8,7 +8,7 @@ from typing import Literal
 import networkx as nx
 import numpy as np
 
-from poagame.certificates.nash import ATOL
+from poagame.certificates.nash import TIE_RTOL, cost_scale
 from poagame.errors import TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs
 
@@ -62,8 +62,7 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
     profiles = index[:, None] // powers % actions
     costs = batch_action_costs(game, profiles)
     current = np.take_along_axis(costs, profiles[:, :, None], axis=2)[:, :, 0]
-    finite = np.abs(costs[np.isfinite(costs)])
-    tolerance = ATOL * max(1.0, float(finite.max(initial=0.0)))
+    tolerance = TIE_RTOL * cost_scale(game, current, costs.min(axis=2))[:, None, None]
     with np.errstate(invalid="ignore"):
         gain = current[:, :, None] - costs
     gain[np.isnan(gain)] = 0.0

@@ -11,7 +11,7 @@ from poagame.solvers.transport_flow import augment
 
 
 @numba.njit(cache=True, nogil=True)
-def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, found):  # pragma: no cover - compiled
+def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found):  # pragma: no cover - compiled
     """Depth-first search over the load vectors that begin with `loads[0]`; return the number of prefixes looked at.
 
     With `found` [M, W] empty in its second axis, improve `costs` (worst, best) and `flows` (worst, best); else write the load vectors
@@ -58,7 +58,7 @@ def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, fou
                 two = move
             cheapest[depth, k], second[depth, k], where[depth, k] = one, two, at
         used += load
-        verdict = _prefix_verdict(latency, gain, counts, tolerance, current, depth, used, cheapest, second, where)
+        verdict = _prefix_verdict(staying, gain, counts, current, depth, used, cheapest, second, where)
         if verdict == 2:  # more load here only makes it worse
             used -= load
             depth -= 1
@@ -71,12 +71,12 @@ def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, fou
         if depth == workers - 1:
             if used == total:
                 if listing:
-                    if _place(latency, gain, counts, tolerance, current, cheapest, second, where, 1.0, flow):
+                    if _place(staying, gain, counts, current, cheapest, second, where, 1.0, flow):
                         if num_found < found.shape[0]:
                             found[num_found] = current
                         num_found += 1
                 else:
-                    _improve(latency, gain, counts, tolerance, current, cheapest, second, where, costs, flows, flow)
+                    _improve(latency, staying, gain, counts, current, cheapest, second, where, costs, flows, flow)
             used -= load
             continue
         rest = total - used
@@ -87,7 +87,7 @@ def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, fou
             limit = -np.inf
             for k in range(types):
                 limit = max(limit, gain[k, u] + cheapest[depth, k])
-            most = min(rest, np.searchsorted(latency[u, : total + 1], limit + tolerance, side="right") - 1)
+            most = min(rest, np.searchsorted(staying[u, : total + 1], limit, side="right") - 1)
             most = max(most, 0)
             # at least: so much that for each loaded worker of the prefix some type does not move to u
             need = -np.inf
@@ -95,9 +95,9 @@ def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, fou
                 if current[j] > 0:
                     least = np.inf
                     for k in range(types):
-                        least = min(least, latency[j, current[j]] - gain[k, j] + gain[k, u])
+                        least = min(least, staying[j, current[j]] - gain[k, j] + gain[k, u])
                     need = max(need, least)
-            fewest = max(np.searchsorted(latency[u, 1:], need - tolerance, side="left"), 0)
+            fewest = max(np.searchsorted(latency[u, 1:], need, side="left"), 0)
             if u == depth + 1:
                 first_low, first_high = fewest, most
             else:
@@ -116,14 +116,14 @@ def search(latency, gain, counts, tolerance, loads, max_nodes, costs, flows, fou
 
 
 @numba.njit(cache=True, nogil=True)
-def _accepts_at(latency, gain, tolerance, current, k, j, depth, cheapest, second, where):  # pragma: no cover - compiled
+def _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):  # pragma: no cover - compiled
     other = second[depth, k] if where[depth, k] == j else cheapest[depth, k]
-    return latency[j, current[j]] - gain[k, j] <= other + tolerance
+    return staying[j, current[j]] - gain[k, j] <= other
 
 
 @numba.njit(cache=True, nogil=True)
 def _prefix_verdict(
-    latency, gain, counts, tolerance, current, depth, used, cheapest, second, where
+    staying, gain, counts, current, depth, used, cheapest, second, where
 ):  # pragma: no cover - compiled
     """0: may go on. 1: no equilibrium has this prefix. 2: nor any with a larger load on its last worker."""
     types = gain.shape[0]
@@ -131,13 +131,13 @@ def _prefix_verdict(
     for j in range(depth + 1):
         room = np.int64(0)
         for k in range(types):
-            if _accepts_at(latency, gain, tolerance, current, k, j, depth, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):
                 room += counts[k]
         if current[j] > room:
             return 2 if j == depth else 1
     for k in range(types):
         for j in range(depth + 1):
-            if _accepts_at(latency, gain, tolerance, current, k, j, depth, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):
                 willing_anywhere += counts[k]
                 break
     return 1 if used > willing_anywhere else 0
@@ -145,7 +145,7 @@ def _prefix_verdict(
 
 @numba.njit(cache=True, nogil=True)
 def _improve(
-    latency, gain, counts, tolerance, current, cheapest, second, where, costs, flows, flow
+    latency, staying, gain, counts, current, cheapest, second, where, costs, flows, flow
 ):  # pragma: no cover - compiled
     """Replace the worst and the best placement where this load vector has a dearer or a cheaper one."""
     types, workers = gain.shape
@@ -157,7 +157,7 @@ def _improve(
     for k in range(types):
         high, low = -np.inf, np.inf
         for j in range(workers):
-            if _accepts_at(latency, gain, tolerance, current, k, j, workers - 1, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, workers - 1, cheapest, second, where):
                 high = max(high, gain[k, j])
                 low = min(low, gain[k, j])
         most += counts[k] * high
@@ -168,7 +168,7 @@ def _improve(
         if not promising:
             continue
         sign = 1.0 if side == 0 else -1.0
-        if _place(latency, gain, counts, tolerance, current, cheapest, second, where, sign, flow):
+        if _place(staying, gain, counts, current, cheapest, second, where, sign, flow):
             cost = congestion - (gain * flow).sum()
             if (side == 0 and cost > costs[0]) or (side == 1 and cost < costs[1]):
                 costs[side] = cost
@@ -176,9 +176,7 @@ def _improve(
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(
-    latency, gain, counts, tolerance, current, cheapest, second, where, sign, flow
-):  # pragma: no cover - compiled
+def _place(staying, gain, counts, current, cheapest, second, where, sign, flow):  # pragma: no cover - compiled
     """Place all types on a load vector at least `sign` × gain; False where they cannot be placed."""
     types, workers = gain.shape
     costs = np.empty((types, workers))
@@ -190,7 +188,7 @@ def _place(
         for k in range(types):
             if current[j] == 0:
                 costs[k, j] = 0.0
-            elif _accepts_at(latency, gain, tolerance, current, k, j, workers - 1, cheapest, second, where):
+            elif _accepts_at(staying, gain, current, k, j, workers - 1, cheapest, second, where):
                 costs[k, j] = sign * gain[k, j]
             else:
                 costs[k, j] = np.inf

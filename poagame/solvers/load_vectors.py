@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray, require
-from poagame.certificates.nash import ATOL
+from poagame.certificates.nash import TIE_RTOL
 from poagame.errors import TooLarge
 from poagame.games.routing import RoutingGame
 from poagame.solvers.load_vector_search import search
@@ -37,21 +37,21 @@ class TypedProblem:
     ----------
     latency : [W, N+2]
         Latency of each worker at loads 0 … N+1.
+    staying : [W, N+2]
+        The same, less what counts as a tie: a request stays where this is not above its best alternative.
     gain : [K, W]
         ω × overlap.
     counts : [K]
         Requests of each type.
     type_of : [N]
         Type of each request.
-    tolerance : float
-        Cost difference that counts as a tie.
     """
 
     latency: FloatArray
+    staying: FloatArray
     gain: FloatArray
     counts: IntArray
     type_of: IntArray
-    tolerance: float
 
     @property
     def num_requests(self) -> int:
@@ -87,9 +87,11 @@ def typed_problem(game: RoutingGame) -> TypedProblem:
     room = int(np.isfinite(latency[:, 1:-1]).sum())
     require(room >= total, f"{total} requests do not fit: the workers hold {room} below their capacities together")
     gain = np.ascontiguousarray(float(game.overlap_weight) * types.overlap)
-    finite = latency[np.isfinite(latency)]
-    scale = max(1.0, float(finite.max()) + float(np.abs(gain).max()))
-    return TypedProblem(latency, gain, types.counts, types.type_of, ATOL * scale)
+    # costs are differences of latency and gain, so ties are judged against the size of both
+    finite = np.isfinite(latency)
+    lowered = np.where(finite, latency, 0.0)
+    lowered = lowered - TIE_RTOL * (lowered + 2.0 * np.abs(gain).max())
+    return TypedProblem(latency, np.where(finite, lowered, np.inf), gain, types.counts, types.type_of)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -122,9 +124,9 @@ def extreme_equilibria(problem: TypedProblem, max_nodes: int = MAX_NODES) -> Ext
         loads[0] = first
         nodes += search(
             problem.latency,
+            problem.staying,
             problem.gain,
             problem.counts,
-            problem.tolerance,
             loads,
             max_nodes - nodes,
             costs,
@@ -155,9 +157,9 @@ def equilibrium_load_vectors(
             loads[0] = first
             spent = search(
                 problem.latency,
+                problem.staying,
                 problem.gain,
                 problem.counts,
-                problem.tolerance,
                 loads,
                 max_nodes - nodes,
                 np.array([-np.inf, np.inf]),
@@ -199,10 +201,10 @@ def placements(problem: TypedProblem, loads: IntArray) -> Iterator[IntArray]:
 def _accepts(problem: TypedProblem, loads: IntArray) -> np.ndarray:
     """[K, W]: whether a request of a type on a worker does not want to deviate."""
     workers = np.arange(len(loads))
-    stay = problem.latency[workers, loads] - problem.gain
+    stay = problem.staying[workers, loads] - problem.gain
     move = problem.latency[workers, loads + 1] - problem.gain
     others = np.where(np.eye(len(loads), dtype=bool)[None], np.inf, move[:, None, :]).min(axis=2)
-    return stay <= others + problem.tolerance
+    return stay <= others
 
 
 def _compositions(total: int, room: IntArray) -> Iterator[IntArray]:

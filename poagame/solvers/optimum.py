@@ -119,14 +119,18 @@ def _(game: RoutingGame) -> Optimum:
 
 def _judged(game: RoutingGame, profile: IntArray, bound: float) -> Optimum:
     cost = float(game.social_cost(profile))
-    proved = cost - bound <= RTOL * max(1.0, abs(cost), float(np.abs(game.request_costs(profile)).sum()))
+    # costs may be small differences of latency and overlap, so the size of both counts
+    scale = float((game.weights * np.abs(game.request_costs(profile))).sum())
+    scale += float(game.overlap_weight * np.abs(game.overlap).max() * game.weights.sum())
+    proved = cost - bound <= RTOL * scale
     return Optimum(profile, cost, bound, Outcome.OPTIMAL if proved else Outcome.BOUNDED)
 
 
 def _static(game: RoutingGame) -> Optimum:
     types = game.types()
     requests, workers = game.num_players, game.num_actions
-    typed = TypedProblem(np.zeros((0, 0)), float(game.overlap_weight) * types.overlap, types.counts, types.type_of, 0.0)
+    nothing = np.zeros((0, 0))
+    typed = TypedProblem(nothing, nothing, float(game.overlap_weight) * types.overlap, types.counts, types.type_of)
     depth = min(requests, 4 * -(-requests // workers) + 8)
     while True:
         total = _totals(game, depth)
@@ -136,7 +140,7 @@ def _static(game: RoutingGame) -> Optimum:
             # loads beyond the depth cost at least the latency there, whatever the shape: no worker may want them
             value = (placed.prices[:, None] + typed.gain).max(axis=0)
             beyond = total[-1] / depth
-            if depth == requests or bool((beyond >= value - 1e-12 * np.maximum(1.0, np.abs(value))).all()):
+            if depth == requests or bool((beyond >= value - 1e-12 * np.abs(value)).all()):
                 break
         elif depth == requests:
             require(
@@ -174,7 +178,7 @@ def _steps(total: FloatArray) -> FloatArray:
 def _envelope(total: FloatArray) -> tuple[FloatArray, np.ndarray]:
     """Steps [W, S] of the lower convex envelope of each column of `total`, and where it touches the column (up to rounding)."""
     steps = _steps(total)
-    scale = np.maximum(1.0, np.abs(np.where(np.isfinite(total), total, 0.0)).max(axis=0))
+    scale = np.abs(np.where(np.isfinite(total), total, 0.0)).max(axis=0)
     with np.errstate(invalid="ignore"):
         bends = np.diff(steps, axis=1)
     if not (bends < -1e-12 * scale[:, None]).any():
@@ -244,7 +248,7 @@ def _local_search(game: RoutingGame) -> IntArray:
                 others[i] = False
                 change -= np.bincount(profile[others], pair[i][others], minlength=game.num_actions)
             to = int(np.nanargmin(np.where(np.isnan(change), np.inf, change)))
-            if here >= 0 and not change[to] < change[here] - 1e-12 * max(1.0, abs(change[here])):
+            if here >= 0 and not change[to] < change[here] - 1e-12 * abs(change[here]):
                 to = int(here)
             moved |= to != here
             profile[i] = to

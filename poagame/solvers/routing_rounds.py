@@ -27,7 +27,7 @@ class Problem(NamedTuple):
     """[K, K]: overlap_weight × what all rows (columns) gain from the company of one (rows)."""
     row: Array
     """[B]: row of each block."""
-    atol: float
+    rtol: float
 
 
 OUTSIDE, NOBODY = -1, -2
@@ -77,7 +77,7 @@ def _replies(problem: Problem, loads: Array, gain: Array, weight: Array) -> _Rep
     others = jnp.where(worker == first, jnp.inf, move)
     best = jnp.where(worker == first, others.min(axis=-1, keepdims=True), move.min(axis=-1, keepdims=True))
     target = jnp.where(worker == first, others.argmin(axis=-1)[..., None], first)
-    wants = best + problem.atol * jnp.maximum(1.0, jnp.abs(best)) < stay
+    wants = best + problem.rtol * jnp.abs(best) < stay
     return _Replies(first[..., 0], target, jnp.where(wants, stay - jnp.where(wants, best, 0.0), -1.0))
 
 

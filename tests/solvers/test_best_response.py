@@ -189,7 +189,7 @@ def test_dynamics_without_an_equilibrium_end_honestly(game) -> None:
 
 def test_a_coarse_tolerance_does_not_pass_for_convergence() -> None:
     game = random_game(5, requests=6)
-    end = equilibrium(game, BestResponse(atol=100.0), np.zeros(6))
+    end = equilibrium(game, BestResponse(rtol=100.0), np.zeros(6))
     assert end.num_steps == 0
     assert end.outcome is Outcome.NO_EQUILIBRIUM_FOUND
 
@@ -220,7 +220,7 @@ def test_a_start_that_is_no_profile_is_refused(start) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"order": "shuffled"}, {"max_steps": -1}, {"atol": 0.0}, {"atol": np.nan}, {"seed": -1}]
+    "bad", [{"order": "shuffled"}, {"max_steps": -1}, {"rtol": 0.0}, {"rtol": np.nan}, {"seed": -1}]
 )
 def test_solvers_are_checked(bad: dict) -> None:
     with pytest.raises(InvalidInput, match=next(iter(bad))):
