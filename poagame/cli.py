@@ -71,7 +71,7 @@ def estimate_command(
     """PoA-hat of your own requests or router decisions, with bootstrap intervals, and the knee."""
     from poagame.estimator import poa_hat
     from poagame.measured import DecisionTable
-    from poagame.reproduce import estimate_report
+    from poagame.reproduce import estimate_report, knee_or_reason
 
     tables: list[tuple[str, RequestTable | DecisionTable]] = []
     for file in files:
@@ -104,6 +104,9 @@ def estimate_command(
             )
         else:
             typer.echo(f"{table}\n\n{estimate}\n")
+            if not isinstance(table, DecisionTable):
+                knee = knee_or_reason(table, metric)
+                typer.echo(f"no knee: {knee}\n" if isinstance(knee, str) else f"{knee}\n")
     if out is not None:
         with _progress(len(tables) + 1) as step:
             report = estimate_report(tables, out, metric=metric, overlap_weight=overlap_weight, step=step)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from poagame.errors import InvalidInput, PoagameError
+from poagame.errors import PoagameError
 from poagame.estimator import find_knee, poa_hat
 from poagame.estimator.knee import Knee
 from poagame.latency import Latency, Polynomial
@@ -86,7 +86,7 @@ def request_section(
             f"{name}: PoA-hat by concurrency, bands are 95% moving-block bootstrap intervals.",
             plot_curves(loads, curves, ylabel="PoA-hat [1]", references={"1": 1.0}, log_value=True, title=name),
         )
-        knee = _knee(table, metric)
+        knee = knee_or_reason(table, metric)
         if isinstance(knee, Knee):
             paragraphs.append(f"```text\n{knee}\n```")
             figures[f"{stem}_knee"] = (
@@ -249,8 +249,9 @@ def _band(frame: pl.DataFrame, loads: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return value, low, high
 
 
-def _knee(table: RequestTable, metric: str) -> Knee | str:
+def knee_or_reason(table: RequestTable, metric: str) -> Knee | str:
+    """Bracket the knee of the table's curve over concurrency, or say why there is none to bracket."""
     try:
         return find_knee(table, metric=metric)
-    except InvalidInput as error:
+    except PoagameError as error:
         return str(error)
