@@ -81,7 +81,20 @@ def congestion_optimum(segment: Segment, times: Timeline, table: FloatArray) -> 
     require(table.shape[1] >= enough, f"the table of latencies needs {enough} loads; it has {table.shape[1]}")
     optimum, actual = np.empty(shape[0]), np.empty(shape[0])
     _cheapest_marginals(segment.background, worker, table, optimum, actual)
-    return np.minimum(optimum, actual), actual  # they may be the same assignment, summed in another order
+    return at_most(optimum, actual), actual
+
+
+def at_most(optimum: FloatArray, actual: FloatArray) -> FloatArray:
+    """The optimum, which may be the actual assignment summed in another order, without that rounding.
+
+    Raises
+    ------
+    AssertionError
+        If it is larger by more than rounding: then it is no optimum.
+    """
+    wrong = optimum > actual + 1e-9 * np.abs(actual)
+    assert not wrong.any(), f"{int(wrong.sum())} windows have an 'optimum' above their actual assignment"
+    return np.minimum(optimum, actual)
 
 
 @numba.njit(cache=True, nogil=True)

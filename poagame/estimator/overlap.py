@@ -19,6 +19,7 @@ import numpy as np
 
 from poagame._arrays import FloatArray, require
 from poagame.errors import MissingColumn, TooLarge
+from poagame.estimator.congestion import at_most
 from poagame.estimator.timeline import Timeline
 from poagame.estimator.windows import Segment
 from poagame.solvers.transport_flow import assign_flow
@@ -131,7 +132,7 @@ def optimum_with_overlap(
         optimum,
         actual,
     )
-    return (np.minimum(optimum, actual) if congested else optimum), actual
+    return (at_most(optimum, actual) if congested else optimum), actual
 
 
 @numba.njit(cache=True, nogil=True)

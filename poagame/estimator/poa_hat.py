@@ -73,15 +73,17 @@ def poa_hat(
     stage
         Whose worker counts: "decode" or "prefill". Decisions are grouped by phase instead.
     window
-        Requests a window. By default the number of workers seen in the group.
+        Requests a window. By default the number of workers seen in the run.
     group_by
         Columns that name the groups; by default all present among run, topology, overlap_weight, temperature, phase,
         concurrency (for decisions run, phase, overlap_weight, temperature). Windows never span runs, and hold no
         request of phase "warm".
     latency
         Latency, in the metric's unit, at a number of requests in flight: of one resource for all workers, or of one a
-        worker (sorted by id as text). By default it is fitted to the table; "unloaded" (frozen only) is the median
-        metric of the requests that found their worker at the lowest load of their group.
+        worker (sorted by id as text). For "frozen" that is the number a request finds (a fit of `fit_latency` counts
+        the request too: give `fit.latency.preloaded(1)`), for "congestion" with the request itself. By default it is
+        fitted to the table; "unloaded" (frozen only) is the median metric of the requests that found their worker at
+        the lowest load of their group.
     overlap_weight
         ω ≥ 0, in the metric's unit a block. Not the router's own weight.
     confidence, num_resamples, seed
@@ -110,6 +112,7 @@ def poa_hat(
     require(cost in COSTS, f"cost must be one of {', '.join(map(repr, COSTS))}; got {cost!r}")
     require(aggregate in AGGREGATES, f"aggregate must be one of {', '.join(map(repr, AGGREGATES))}; got {aggregate!r}")
     weight = float(overlap_weight)
+    require(seed >= 0, f"seed must be a whole number >= 0; got {seed}")
     require(np.isfinite(weight) and weight >= 0, f"overlap_weight must be finite and nonnegative; got {overlap_weight}")
     bootstrap.check(confidence, num_resamples)
     wanted = "decisions" if cost == "decision" else "requests"
@@ -172,7 +175,9 @@ def _latency(
     count = np.bincount(load)
     seen = np.flatnonzero(count)
     mean = np.bincount(load, times.metric[used])[seen] / count[seen]
-    points = (seen + 1.0, mean)
+    # frozen prices a worker at what a request finds there; in a game a request counts in the load that it sees
+    counted = "what a request finds in flight" if cost == "frozen" else "the request itself and those that it finds"
+    points = (seen + (0.0 if cost == "frozen" else 1.0), mean)
     try:
         fit = fit_points(*points, "saturating", count[seen], metric=metric, unit="ms")
     except FitFailed as error:
@@ -189,7 +194,7 @@ def _latency(
         fit = fit_points(*points, "quadratic", count[seen], metric=metric, unit="ms")
     values = ", ".join(f"{name} {value:.5g}" for name, value in fit.parameters.items())
     notes = "".join(f"; {note}" for note in fit.notes)
-    pooled = f"{int(count.sum())} requests pooled at {len(seen)} loads (the request itself and those that it finds)"
+    pooled = f"{int(count.sum())} requests pooled at {len(seen)} loads ({counted})"
     return fit.latency, f"fitted to the table, {fit.family}{because}: {values}; {pooled}{notes}"
 
 
@@ -278,11 +283,11 @@ def _formula(cost: str, metric: str, overlap_weight: float) -> list[str]:
 
 def _choices(segments: Sequence[Segment], stage: str, window: int | None, known: Residency | None) -> list[str]:
     used = [s for s in segments if len(s.members)]
-    why = "as many as the group has workers" if window is None else "as asked"
+    why = "as many as the run has workers" if window is None else "as asked"
     dropped = len(segments) - len(used)
     lines = [
         f"window: {_span(s.length for s in used)} consecutive requests by arrival of one group and run ({why}); "
-        f"{_span(s.slots for s in used)} slot(s) a {stage} worker; the workers are those seen in the group",
+        f"{_span(s.slots for s in used)} slot(s) a {stage} worker; the workers are those seen in the run",
         "load: all requests of the run on [arrival, finish), waiting and other stages included; simultaneous arrivals "
         "do not see each other",
         f"left out: {sum(s.left_out for s in segments)} requests after the last full window of their group"

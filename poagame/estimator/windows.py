@@ -32,7 +32,7 @@ class Segment:
     ----------
     group : row of `Timeline.groups`
     workers : [W]
-        Indices into `Timeline.workers` of the workers seen in the segment.
+        Indices into `Timeline.workers` of the workers seen in the run.
     members : [V, length]
         Positions in the timeline of each window's requests.
     background : [V, W]
@@ -64,7 +64,7 @@ def split(times: Timeline, window: int | None = None) -> tuple[list[Segment], Co
     ----------
     times : Timeline
     window : int, optional
-        Requests a window; by default the number of workers seen in the segment.
+        Requests a window; by default the number of workers seen in the run.
 
     Returns
     -------
@@ -92,7 +92,8 @@ def split(times: Timeline, window: int | None = None) -> tuple[list[Segment], Co
     size = 0
     for s in range(count):
         mine = order[start[s] : start[s + 1]]
-        workers = np.flatnonzero(np.bincount(times.worker[mine], minlength=len(times.workers)))
+        # an optimum may use the workers that stood idle in this group
+        workers = np.flatnonzero(np.bincount(times.worker[times.run_of(int(mine[0]))], minlength=len(times.workers)))
         length = len(workers) if window is None else int(window)
         full = len(mine) // length
         inside = mine[: full * length].reshape(full, length)

@@ -101,16 +101,18 @@ def test_groups_are_estimated_apart_and_together() -> None:
     table = table_of(24, concurrency=[1] * 10 + [2] * 13 + [3], phase=["low"] * 24)
     hat = poa_hat(table, latency=LINE)
     assert hat.by_group["concurrency"].to_list() == [1, 2, 3]
-    assert hat.by_group["num_windows"].to_list() == [5, 6, 1]
-    assert hat.by_group["num_requests"].to_list() == [10, 12, 1]
-    assert hat.by_group["num_workers"].to_list() == [2, 2, 1]  # of those seen in the group
+    assert hat.by_group["num_windows"].to_list() == [5, 6, 0]  # the last group's one request is no window of 2
+    assert hat.by_group["num_requests"].to_list()[:2] == [10, 12]
+    assert hat.by_group["num_workers"].to_list()[:2] == [2, 2]
     assert hat.by_group["low"].null_count() == 1
-    assert "left out: 1 requests after the last full window" in hat.definition
+    assert "left out: 2 requests after the last full window" in hat.definition
     sums = hat.windows.group_by("group", maintain_order=True).agg(pl.col("realised", "optimum").sum())
-    assert hat.by_group["value"].to_list() == pytest.approx((sums["realised"] / sums["optimum"]).to_list())
+    assert hat.by_group["value"].to_list()[:2] == pytest.approx((sums["realised"] / sums["optimum"]).to_list())
+    assert hat.by_group["value"].to_list()[2] is None
     assert hat.value == pytest.approx(sums["realised"].sum() / sums["optimum"].sum())
     longer = poa_hat(table, latency=LINE, window=6)
     assert longer.by_group["value"].null_count() == 1
+    assert "1 of 3 groups are shorter than a window" in hat.definition
     assert longer.by_group["num_windows"].to_list() == [1, 2, 0]
     assert "1 of 3 groups are shorter than a window" in longer.definition
 
@@ -127,11 +129,16 @@ def test_the_same_seed_gives_the_same_interval_and_another_one_another() -> None
 
 def test_the_latency_is_fitted_to_the_table_as_fit_latency_does_it() -> None:
     rng = np.random.default_rng(0)
-    table = table_of(300, decode_worker=rng.choice(["0", "1"], 300, p=[0.7, 0.3]), latency_ms=rng.random(300) * 30 + 1)
-    fit = fit_latency(table, family="saturating", metric="latency_ms")
+    growing = np.linspace(5.0, 40.0, 300) + rng.random(300)  # later requests are slower, and find more in flight
+    table = table_of(300, decode_worker=rng.choice(["0", "1"], 300, p=[0.6, 0.4]), latency_ms=growing)
+    fit = fit_latency(table, family="affine", metric="latency_ms")
+    assert fit.parameters["slope"] > 0.5
+    # what a request finds, for frozen; with itself, for the game
     fitted = poa_hat(table)
-    assert fitted.value == pytest.approx(poa_hat(table, latency=fit.latency).value, rel=1e-9)
-    assert f"base {fit.parameters['base']:.5g}" in fitted.definition
+    assert fitted.value == pytest.approx(poa_hat(table, latency=fit.latency.preloaded(1)).value, rel=1e-9)
+    game = poa_hat(table, "congestion")
+    assert game.value == pytest.approx(poa_hat(table, "congestion", latency=fit.latency).value, rel=1e-9)
+    assert f"base {fit.parameters['base']:.5g}" in game.definition
     assert "latency: fitted to the table, saturating" in fitted.definition
 
 

@@ -46,7 +46,7 @@ def requests_of(frame: pl.DataFrame, **options: object) -> Timeline:
     return timeline(RequestTable.from_frame(frame), **options)  # type: ignore[arg-type]
 
 
-@given(st.integers(0, 10**6), st.integers(20, 60), st.sampled_from([None, 1, 2, 5]))
+@given(st.integers(0, 10**6), st.integers(20, 60), st.sampled_from([None, 1, 2, 3]))
 def test_windows_and_their_loads_are_what_counting_pairs_of_requests_gives(
     seed: int, rows: int, window: int | None
 ) -> None:
@@ -66,7 +66,8 @@ def test_windows_and_their_loads_are_what_counting_pairs_of_requests_gives(
         eligible = ordered.with_row_index("at").filter(
             (pl.col("run") == group["run"]) & (pl.col("phase") == group["phase"]) & pl.col("latency_ms").is_not_null()
         )
-        workers = sorted(eligible["decode_worker"].unique().to_list())
+        of_run = frame.filter(pl.col("run") == group["run"])
+        workers = sorted(of_run["decode_worker"].unique().to_list())
         assert [times.workers[w] for w in segment.workers] == workers
         assert segment.length == (window or len(workers))
         assert segment.slots == -(-segment.length // len(workers))
