@@ -11,6 +11,7 @@ import numpy as np
 from poagame._arrays import IntArray
 from poagame.bounds.record import PoaBound
 from poagame.certificates import certify_nash
+from poagame.certificates.nash import gain_scale
 from poagame.errors import NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
@@ -19,6 +20,7 @@ from poagame.solvers.best_response import BestResponse, Equilibrium, equilibrium
 from poagame.solvers.enumeration import census
 from poagame.solvers.load_vectors import extreme_equilibria, typed_problem
 from poagame.solvers.optimum import Optimum, social_optimum
+from poagame.solvers.room import check_room
 
 NUM_STARTS = 20
 """Starts of best response where not all equilibria can be known."""
@@ -147,6 +149,7 @@ def price_of_anarchy(game: FiniteGame, bound: PoaBound | None = None) -> Anarchy
 
 @price_of_anarchy.register
 def _(game: RoutingGame, bound: PoaBound | None = None) -> AnarchyReport:
+    check_room(game)
     if not game.is_static:
         try:
             return price_of_anarchy.dispatch(object)(game, bound)
@@ -189,15 +192,23 @@ def _report(
     bound: PoaBound | None,
 ) -> AnarchyReport:
     if optimum.lower_bound <= 0 or optimum.social_cost <= 0:
+        why = "overlap may outweigh latency: lower overlap_weight, or add the constant cost of serving a request to it"
         raise UndefinedRatio(
-            f"the optimum lies between {optimum.lower_bound:g} and {optimum.social_cost:g}, so a ratio over "
-            "it means nothing: overlap "
-            "outweighs latency. Lower overlap_weight, or add the constant cost of serving a request to the latency"
+            f"the optimum lies between {optimum.lower_bound:g} and {optimum.social_cost:g}, so a ratio over it means "
+            f"nothing; {why if isinstance(game, RoutingGame) and gain_scale(game) else 'the game may cost nothing'}"
         )
     high, low = (_as_equilibrium(game, profile) for profile in (worst, best))
+    costs = (high.social_cost, low.social_cost, optimum.social_cost)
+    if not np.isfinite(costs).all():
+        raise UndefinedRatio(
+            f"worst equilibrium, best equilibrium and optimum cost {costs[0]:g}, {costs[1]:g} and {costs[2]:g}: some request is "
+            "stuck on a worker beyond its capacity, and no ratio is defined. Raise capacities"
+        )
     if low.social_cost < optimum.social_cost:  # a heuristic optimum that an equilibrium beats
         optimum = replace(optimum, profile=low.profile, social_cost=low.social_cost)
     proved = optimum.outcome is Outcome.OPTIMAL
+    if not (high.certificate.holds and low.certificate.holds):
+        covered, note = False, f"{note}; but a profile found there is no equilibrium by its certificate"
     poa = high.social_cost / optimum.social_cost
     poa_limit = poa if covered and proved else (high.social_cost / optimum.lower_bound if covered else float("inf"))
     pos = low.social_cost / (optimum.social_cost if proved else optimum.lower_bound)

@@ -25,7 +25,7 @@ from poagame.certificates.batched import certify_batch
 from poagame.errors import InvalidInput
 from poagame.games.routing import AffinityKind, RoutingGame
 from poagame.latency import Latency
-from poagame.solvers.best_response import check_room
+from poagame.solvers.room import check_room_of
 
 RTOL = 1e-10
 """A request moves for a gain above this × its best cost: a tenth of what a certificate tolerates."""
@@ -218,7 +218,7 @@ def best_response(
         require(len(leaf) == batch, f"every array of a batch has the leading axis {batch}; one has shape {leaf.shape}")
     flat = jax.tree.map(lambda x: _per_worker(x, workers).reshape(batch * workers, *x.shape[2:]), batched.latency)
     total = None if batched.request_weight is None else batched.request_weight.sum(axis=1)
-    check_room(flat, requests, workers, total)
+    check_room_of(flat, requests, workers, total)
     profiles = _starts(start, batch, requests, workers)
 
     problem = _Chunk(

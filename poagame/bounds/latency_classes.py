@@ -95,7 +95,8 @@ def robust_poa(latency: Latency, players: int) -> PoaBound:
         Pure to coarse correlated equilibria.
     """
     require(latency.num_resources == 1, f"robust_poa takes a latency of one resource; this has {latency.num_resources}")
-    require(int(players) == players and players >= 1, f"players must be a whole number >= 1; got {players}")
+    whole = np.isfinite(players) and int(players) == players and players >= 1
+    require(bool(whole), f"players must be a whole number >= 1; got {players}")
     n = int(players)
     cost = np.zeros(n + 2)
     cost[1 : n + 1] = latency(np.arange(1.0, n + 1))
@@ -103,6 +104,7 @@ def robust_poa(latency: Latency, players: int) -> PoaBound:
     source = "Paccagnan et al. 2021, Theorem 2 [paccagnan2021]; value computed"
     if not np.isfinite(cost).all():
         return PoaBound(float("inf"), "pure to coarse correlated", valid_for, False, None, source)
+    require(cost[n] > 0, f"the latency is zero up to load {n}: every profile costs nothing, and no ratio is defined")
     u, v = (a.ravel() for a in np.meshgrid(np.arange(n + 1), np.arange(n + 1), indexing="ij"))
     u, v = u[u + v > 0], v[u + v > 0]
     x = np.maximum(0, u + v - n)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray
 from poagame.errors import InvalidInput
-from poagame.games.protocols import FiniteGame, as_profile
+from poagame.games.protocols import FiniteGame, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 
 RTOL = 1e-9
@@ -52,7 +52,7 @@ def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
     Evaluated from `game.action_costs` alone.
     """
     s = as_profile(game, profile)
-    costs = game.action_costs(s)
+    costs = checked_costs(game, game.action_costs(s))
     return _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
 
 
@@ -62,7 +62,7 @@ def certify_nash(game: FiniteGame, profile: ArrayLike) -> NashCertificate:
     s = as_profile(game, profile)
     if s.ndim != 1:
         raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
-    costs = game.action_costs(s)
+    costs = checked_costs(game, game.action_costs(s))
     current, best = np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1)
     gains = _gain(current, best)
     player = int(gains.argmax())
@@ -110,8 +110,12 @@ def cost_scale(game: FiniteGame, current: FloatArray, best: FloatArray) -> Float
     """
     paid = np.where(np.isfinite(current), np.abs(current), 0.0).max(axis=-1, initial=0.0)
     least = np.where(np.isfinite(best), np.abs(best), 0.0).max(axis=-1, initial=0.0)
-    scale = np.maximum(paid, least)
-    if isinstance(game, RoutingGame):
-        shared = 0.0 if game.affinity is None else np.abs(game.affinity).sum(axis=1).max()
-        scale = scale + game.overlap_weight * (np.abs(game.overlap).max() + shared)
-    return scale
+    return np.maximum(paid, least) + gain_scale(game)
+
+
+def gain_scale(game: FiniteGame) -> float:
+    """Size of the gains that a routing cost is reduced by; 0 for other games, whose parts are unknown."""
+    if not isinstance(game, RoutingGame):
+        return 0.0
+    shared = 0.0 if game.affinity is None else np.abs(game.affinity).sum(axis=1).max()
+    return float(game.overlap_weight * (np.abs(game.overlap).max() + shared))

@@ -9,13 +9,16 @@ four-cycle (i moves, j moves, i moves back, j moves back) add to zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame.errors import NoPotential, TooLarge
+from poagame._arrays import FloatArray
+from poagame.certificates.nash import gain_scale
+from poagame.errors import InvalidInput, NoPotential, TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs
 
 MAX_ENTRIES = 20_000_000
@@ -66,13 +69,15 @@ def potential(game: object, profile: ArrayLike) -> float:
     return game.potential(profile)
 
 
-def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | None:
-    """The four-cycle with the largest deviator sum, or None where all vanish up to `rtol` times the largest cost.
+def potential_violation(game: FiniteGame, rtol: float = 1e-12) -> FourCycle | None:
+    """The four-cycle with the largest deviator sum, or None where all vanish up to `rtol` times the costs on them.
 
     Raises
     ------
     TooLarge
-        If the game has more than `MAX_ENTRIES` cost entries, or infinite costs.
+        If the game has more than `MAX_ENTRIES` cost entries.
+    InvalidInput
+        If costs are infinite or NaN.
     """
     players, actions = game.num_players, game.num_actions
     if players * actions * float(actions) ** players > MAX_ENTRIES:
@@ -84,16 +89,17 @@ def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | Non
     profiles = np.stack(np.unravel_index(np.arange(actions**players), shape), axis=1).astype(np.int64)
     costs = np.take_along_axis(batch_action_costs(game, profiles), profiles[:, :, None], axis=2)[:, :, 0]
     if not np.isfinite(costs).all():
-        raise TooLarge(
-            "some profile costs infinity (a worker beyond its capacity), where cost differences are undefined"
+        raise InvalidInput(
+            "some profile costs infinity (a worker beyond its capacity), where differences are undefined"
         )
     tables = [costs[:, i].reshape(shape) for i in range(players)]
-    scale = float(np.abs(costs).max())
-    worst, witness = rtol * scale, None
+    worst, witness = 0.0, None
     for i in range(players):
         for j in range(i + 1, players):
             # differences against action 0 span all four-cycles of the two players
-            excess = _mixed_difference(tables[i] - tables[j], i, j)
+            excess = _mixed(tables[i] - tables[j], i, j, np.subtract)
+            size = _mixed(np.abs(tables[i]) + np.abs(tables[j]), i, j, np.add)
+            excess = np.where(np.abs(excess) > rtol * (size + gain_scale(game)), excess, 0.0)
             at = np.unravel_index(int(np.abs(excess).argmax()), shape)
             if abs(excess[at]) > worst:
                 worst = abs(float(excess[at]))
@@ -102,7 +108,7 @@ def potential_violation(game: FiniteGame, rtol: float = 1e-9) -> FourCycle | Non
     return witness
 
 
-def is_exact_potential(game: FiniteGame, rtol: float = 1e-9) -> bool:
+def is_exact_potential(game: FiniteGame, rtol: float = 1e-12) -> bool:
     """Whether a small finite game has an exact potential, by all of its four-cycles.
 
     Raises
@@ -113,6 +119,7 @@ def is_exact_potential(game: FiniteGame, rtol: float = 1e-9) -> bool:
     return potential_violation(game, rtol) is None
 
 
-def _mixed_difference(table: np.ndarray, i: int, j: int) -> np.ndarray:
-    along_i = table - np.take(table, [0], axis=i)
-    return along_i - np.take(along_i, [0], axis=j)
+def _mixed(table: FloatArray, i: int, j: int, combine: Callable[..., FloatArray]) -> FloatArray:
+    """Combine `table` with itself at action 0 of player i, then of player j."""
+    along_i = combine(table, np.take(table, [0], axis=i))
+    return combine(along_i, np.take(along_i, [0], axis=j))

@@ -46,10 +46,14 @@ def as_profile(game: FiniteGame, profile: ArrayLike) -> IntArray:
     InvalidInput
         If its last axis is not N, or an entry is no whole number in 0 … A−1.
     """
-    given = np.asarray(profile)
+    try:
+        given = np.asarray(profile, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"a profile holds one action number a player; got {profile!r:.80}") from error
     players, actions = game.num_players, game.num_actions
     if given.ndim == 0 or given.shape[-1] != players:
         raise InvalidInput(f"a profile names one action for each of {players} players; got shape {given.shape}")
+    require(bool(np.isfinite(given).all()), "a profile holds whole numbers, one action a player; got NaN or infinity")
     array = given.astype(np.int64)
     require(bool((array == given).all()), "a profile holds whole numbers, one action a player")
     if array.size and (array.min() < 0 or array.max() >= actions):
@@ -60,12 +64,31 @@ def as_profile(game: FiniteGame, profile: ArrayLike) -> IntArray:
 def batch_action_costs(game: FiniteGame, profiles: IntArray) -> FloatArray:
     """[M, N, A] action costs of many profiles [M, N]."""
     if getattr(game, "takes_profiles", False):
-        return game.action_costs(profiles)
-    return np.stack([game.action_costs(p) for p in profiles])
+        return checked_costs(game, game.action_costs(profiles))
+    return np.stack([checked_costs(game, game.action_costs(p)) for p in profiles])
 
 
 def batch_social_cost(game: FiniteGame, profiles: IntArray) -> FloatArray:
     """[M] social costs of many profiles [M, N]."""
     if getattr(game, "takes_profiles", False):
-        return np.asarray(game.social_cost(profiles), dtype=np.float64)
-    return np.array([float(game.social_cost(p)) for p in profiles])
+        social = np.asarray(game.social_cost(profiles), dtype=np.float64)
+    else:
+        social = np.array([float(game.social_cost(p)) for p in profiles])
+    require(not np.isnan(social).any(), f"social_cost of {type(game).__name__} is NaN at some profile")
+    return social
+
+
+def checked_costs(game: FiniteGame, costs: ArrayLike) -> FloatArray:
+    """`costs` [..., N, A] of a game as float64.
+
+    Raises
+    ------
+    InvalidInput
+        If the shape is another, or a cost is NaN or −∞.
+    """
+    array = np.asarray(costs, dtype=np.float64)
+    wanted = (game.num_players, game.num_actions)
+    name = f"action_costs of {type(game).__name__}"
+    require(array.shape[-2:] == wanted, f"{name} must end in [N, A] = {wanted}; got shape {array.shape}")
+    require(bool((array > -np.inf).all()), f"{name} hold NaN or -inf")
+    return array

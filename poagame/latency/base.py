@@ -113,8 +113,9 @@ class Latency(eqx.Module):
         if x.ndim and x.shape[-1] not in (1, resources) and resources != 1:
             require(False, f"load has {x.shape[-1]} entries on its last axis; this latency has {resources} resources")
         if is_concrete(x) and x.size:
-            low = float(x.min())  # NaN fails the comparison too
+            low, high = float(x.min()), float(x.max())  # NaN fails the comparisons too
             require(low >= 0.0, f"load must be nonnegative and not NaN; the smallest entry is {low}")
+            require(high < np.inf, "load must be finite")
         return x
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -21,6 +21,8 @@ REASON: Final = "_reason"
 _BAD: Final = "_bad"
 _EXAMPLES: Final = 10
 _SAMPLE: Final = 10_000
+_LONGEST_MS: Final = 1e12
+"""30 years: no request takes longer, so such a value is a slip, though finite."""
 _FLOAT_ID: Final = r"^[+-]?((\d+\.\d*|\.\d+|\d+[eE])([eE]?[+-]?\d+)?|[nN]a[nN]|inf)$"
 _THROUGH_FLOAT: Final = (
     "worker ids exceed 2^53, so a float has rounded them to ids of no worker; write them as text or integers "
@@ -55,20 +57,25 @@ class BadRowReport:
 
 
 class Checked(NamedTuple):
-    """What `checked` answers: the usable rows, their number, and the report on the others."""
+    """What `checked` answers: the usable rows, their number, the report on the others, and what to note."""
 
     frame: pl.LazyFrame
     num_rows: int
     bad_rows: BadRowReport
+    notes: tuple[str, ...]
+
+    def notes_after(self, earlier: Iterable[str]) -> tuple[str, ...]:
+        """Notes of the reader, then those of the checks, each once: a table read back brings its notes along."""
+        return tuple(dict.fromkeys((*earlier, *self.notes)))
 
 
 def checked(frame: pl.LazyFrame, kind: Kind, *, source: str, strict: bool, unit: Unit | None) -> Checked:
     """The usable rows of `frame`, typed as the schema says, and a report on the others.
 
     A row is bad if its reader says so (`REASON`), a value does not parse, a number is NaN, infinite or below the
-    schema's minimum, an id went through a float, the request failed, it finished before it arrived, it holds no
-    measurement, or its request id occurred before in the same run (the first one stays). A decision is bad as a whole
-    if one of its candidates is, or unless exactly one of them is selected.
+    schema's minimum, an id went through a float, the request failed, it finished before it arrived, it took more than
+    30 years, it holds no measurement, or its request id occurred before in the same run (the first one stays). A
+    decision is bad as a whole if one of its candidates is, or unless exactly one of them is selected.
 
     Raises
     ------
@@ -112,7 +119,8 @@ def checked(frame: pl.LazyFrame, kind: Kind, *, source: str, strict: bool, unit:
         row, reason = report.examples[0]
         raise BadRows(
             f"{source}: {report.count:,} bad rows of {num_rows:,}; the first is row {row}: {reason}. "
-            "Mend them, or read with strict=False, which leaves them out and counts them"
+            "Mend them, or read with strict=False (command line: leave out --strict), which leaves them out and counts "
+            "them"
         )
     kept = [name for name in names if known[name] > 0]
     # Without bad rows no filter is left in the plan, so a later read touches only the columns it asks for.
@@ -120,9 +128,8 @@ def checked(frame: pl.LazyFrame, kind: Kind, *, source: str, strict: bool, unit:
     if late.height:
         clean = clean.join(late.lazy().select(ROW), on=ROW, how="anti", maintain_order="left")
     clean = clean.select(kept)
-    if unit is None and kind != "decisions":
-        _refuse_seconds(clean, kept, source)
-    return Checked(clean, num_good, report)
+    notes = () if kind == "decisions" else _units(clean, kept, source, unit)
+    return Checked(clean, num_good, report, notes)
 
 
 def joined(*parts: pl.Expr | str) -> pl.Expr:
@@ -211,12 +218,15 @@ def _rules(raw: pl.Schema, typed: Mapping[str, pl.Expr], kind: Kind) -> list[tup
         if column.low is not None:
             what = "is negative" if column.low == 0 else f"is below {column.low:g}"
             rule(value < column.low, f"{name} {what}", value)
+        if name in METRICS:
+            rule(value > _LONGEST_MS, f"{name} is above {_LONGEST_MS:g} ms (30 years)", value)
         if name in WORKER_COLUMNS:
             rule(value.str.contains(_FLOAT_ID), f"{name} went through a float ({_THROUGH_FLOAT})", value)
         if name in REQUIRED[kind]:
             rule(value.is_null(), f"{name} is missing")
     if {"arrival_ms", "finish_ms"} <= typed.keys():
         rule(typed["finish_ms"] < typed["arrival_ms"], "finished before it arrived")
+        rule(typed["finish_ms"] - typed["arrival_ms"] > _LONGEST_MS, "finished over 30 years after it arrived")
     facts = {"requests": (*METRICS, "arrival_ms"), "sweep": (*METRICS, "throughput_rps"), "decisions": ()}[kind]
     if facts:
         held = [typed[name].is_not_null() for name in facts if name in typed]
@@ -265,32 +275,43 @@ def _report(bad: pl.LazyFrame, late: pl.DataFrame) -> BadRowReport:
     return BadRowReport(sum(reasons.values()), tuple(first.rows()), MappingProxyType(reasons))
 
 
-def _refuse_seconds(frame: pl.LazyFrame, names: list[str], source: str) -> None:
-    """Refuse latencies that can only be seconds: no model answers a token in 0.2 ms or a request in 1 ms.
+def _units(frame: pl.LazyFrame, names: list[str], source: str, unit: Unit | None) -> tuple[str, ...]:
+    """Refuse latencies that can only be seconds, unless the unit is known; note where the clocks disagree.
 
-    The medians of the first 10,000 usable rows decide: itl_ms or latency_ms per output token below 0.2, ttft_ms below
-    0.05, latency_ms below 1, or finish_ms − arrival_ms about a thousand times latency_ms.
+    The medians of the first 10,000 usable rows decide. Seconds are: ttft_ms below 2, latency_ms below 20, itl_ms or
+    latency_ms per output token below 0.2, which no model answers in, or finish_ms − arrival_ms about a thousand times
+    latency_ms or a thousandth of it. Short of that, a ratio of the last two above 1.5 or below 0.67 is noted.
     """
-    sample = frame.select(n for n in names if n.endswith("_ms") or n == "output_tokens").head(_SAMPLE).collect()
-    tests = {
-        "itl_ms": (pl.col("itl_ms"), 0.2),
-        "ttft_ms": (pl.col("ttft_ms"), 0.05),
-        "latency_ms": (pl.col("latency_ms"), 1.0),
-    }
-    found = {name: (sample.select(value.median()).item(), low) for name, (value, low) in tests.items() if name in names}
-    if "latency_ms" in names and "output_tokens" in names:
-        tokens = sample.filter(pl.col("output_tokens") > 0)
-        found["latency_ms per output token"] = (
-            tokens.select((pl.col("latency_ms") / pl.col("output_tokens")).median()).item(),
-            0.2,
-        )
-    small = [f"median {n} is {v:.4g}, below {low:g}" for n, (v, low) in found.items() if v is not None and 0 < v < low]
+    values = {name: pl.col(name) for name in METRICS if name in names}
+    if {"latency_ms", "output_tokens"} <= set(names):
+        values["latency_ms per output token"] = pl.col("latency_ms") / _positive("output_tokens")
     if {"arrival_ms", "finish_ms", "latency_ms"} <= set(names):
-        ratio = sample.select(((pl.col("finish_ms") - pl.col("arrival_ms")) / pl.col("latency_ms")).median()).item()
-        if ratio is not None and 500 < ratio < 2000:
-            small.append(f"finish_ms − arrival_ms is {ratio:.0f} times latency_ms")
-    if small:
-        raise InvalidInput(
-            f"{source}: milliseconds are due, and these look like seconds: {'; '.join(small)}. "
-            'Give unit="s" to convert them, or unit="ms" if they are right as they stand'
-        )
+        values["ratio"] = (pl.col("finish_ms") - pl.col("arrival_ms")) / _positive("latency_ms")
+    if not values or (unit is not None and "ratio" not in values):
+        return ()
+    columns = [name for name in names if name.endswith("_ms") or name == "output_tokens"]
+    sample = frame.select(columns).head(_SAMPLE)
+    medians = sample.select(value.median().alias(name) for name, value in values.items()).collect().row(0, named=True)
+    ratio = medians.pop("ratio", None)
+    if unit is None:
+        lows = {"ttft_ms": 2.0, "latency_ms": 20.0}
+        low = {name: lows.get(name, 0.2) for name in medians}
+        signs = [f"median {n} is {v:.4g}, below {low[n]:g}" for n, v in medians.items() if v and v < low[n]]
+        if ratio and (500 < ratio < 2000 or 500 < 1 / ratio < 2000):
+            signs.append(f"finish_ms − arrival_ms is {ratio:.4g} times latency_ms, so one of them is")
+        if signs:
+            raise InvalidInput(
+                f'{source}: milliseconds are due, and these look like seconds: {"; ".join(signs)}. Give unit="s" '
+                '(command line: --unit s) to convert all columns that end in _ms, or unit="ms" (--unit ms) if they '
+                "are right as they stand; if only some are seconds, multiply those by 1000 in the file"
+            )
+    if ratio is None or 0.67 <= ratio <= 1.5:
+        return ()
+    return (
+        f"finish_ms − arrival_ms is {ratio:.3g} times latency_ms (median of the first {_SAMPLE:,} rows): the two "
+        "should agree, so check the clocks and units of these columns",
+    )
+
+
+def _positive(name: str) -> pl.Expr:
+    return pl.when(pl.col(name) > 0).then(name)

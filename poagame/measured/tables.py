@@ -68,12 +68,12 @@ class _Table:
             Canonical columns (`poagame.measured.schema`), any subset that holds the required ones. Worker ids may be
             text or integers, never floats.
         source, format, notes
-            Kept in the table and shown by `str`.
+            Kept in the table and shown by `str`. A note is added where finish_ms − arrival_ms is far from latency_ms.
         strict
             Raise `BadRows` at the first bad row instead of leaving bad rows out and counting them.
         unit
             Unit of the columns whose name ends in `_ms`: "s" multiplies them by 1000; None refuses values that look
-            like seconds.
+            like seconds (a median ttft_ms below 2 or latency_ms below 20, for instance).
 
         Raises
         ------
@@ -86,7 +86,7 @@ class _Table:
             A bad row, where `strict`.
         """
         result = checked(frame.lazy(), cls.kind, source=source, strict=strict, unit=unit)
-        return cls(result.frame, source, format, result.bad_rows, tuple(notes), result.num_rows)
+        return cls(result.frame, source, format, result.bad_rows, result.notes_after(notes), result.num_rows)
 
     @property
     def columns(self) -> tuple[str, ...]:

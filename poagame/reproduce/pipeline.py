@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from poagame.estimator.knee import Knee
 from poagame.measured import DecisionTable, RequestTable
+from poagame.plotting import plot_knee
 from poagame.reproduce.b200 import b200_sections
-from poagame.reproduce.recorded import decision_section, recorded_sections, request_section
+from poagame.reproduce.dynamo import dynamo_sections
+from poagame.reproduce.recorded import decision_section, knee_of_levels, request_section
 from poagame.reproduce.section import Section, write_report
 
 NUM_STEPS = 30
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\
-What selfishness costs in disaggregated LLM serving: exact values on measured latency, and PoA-hat of recorded requests. Every figure has
-its numbers in a CSV beside it. *Measured*, *simulated* and *modelled* inputs are named as such; what the paper states is tagged (P)."""
+What selfishness costs in disaggregated LLM serving: exact values on measured latency, and PoA-hat of recorded
+requests. Every figure has its numbers in a CSV beside it. Inputs are named *measured*, *simulated* or *modelled*; what
+the paper states is tagged (P)."""
 
 
 def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
@@ -28,7 +33,7 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
     step : callable
         Told what comes next, for a progress bar.
     """
-    sections = [*b200_sections(step), *recorded_sections(step)]
+    sections = [*b200_sections(step), *dynamo_sections(step)]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)
 
@@ -37,20 +42,40 @@ def estimate_report(
     tables: Sequence[tuple[str, RequestTable | DecisionTable]],
     out: Path,
     *,
-    metric: str = "latency_ms",
-    overlap_weight: float = 0.0,
+    cost: str | None = None,
     step: Callable[[str], None] = lambda _: None,
+    **options: Any,
 ) -> Path:
-    """Write PoA-hat of a user's own tables, with figures and CSVs, into the folder `out`; return the report's path."""
+    """Write PoA-hat of a user's own tables, with figures and CSVs, into the folder `out`; return the report's path.
+
+    Parameters
+    ----------
+    tables : sequence of (name, table)
+        A section each; requests of several files with one load level each also get their common knee.
+    out : Path
+        Made if missing.
+    cost : str, optional
+        The one definition wanted; by default all that a table allows.
+    step : callable
+        Told what comes next.
+    options
+        Of `poa_hat`: metric, stage, window, overlap_weight, seed.
+    """
     sections: list[Section] = []
     for k, (name, table) in enumerate(tables):
         step(f"PoA-hat of {name}")
         stem = f"{k + 1:02d}_{Path(name).name.split('.')[0]}"
         if isinstance(table, DecisionTable):
-            sections.append(decision_section(name, table, stem))
+            sections.append(decision_section(name, table, stem, options.get("seed", 0)))
         else:
-            sections.append(request_section(name, table, stem, metric, overlap_weight))
+            costs: Any = ("frozen", "congestion") if cost is None else (cost,)
+            sections.append(request_section(name, table, stem, costs=costs, **options))
+    requests = [table for _, table in tables if isinstance(table, RequestTable)]
+    if len(requests) > 1:
+        knee = knee_of_levels(requests, options.get("metric", "latency_ms"))
+        if isinstance(knee, Knee):
+            figure = ("Mean latency of all files by concurrency.", plot_knee(knee))
+            sections.append(Section("The knee of all files together", [f"```text\n{knee}\n```"], {"knee": figure}))
     step("writing the report")
-    return write_report(
-        sections, out, "PoA-hat", "PoA-hat of the files given, by three definitions that are not to be compared."
-    )
+    preface = "PoA-hat of the files given, by definitions that are not to be compared with one another."
+    return write_report(sections, out, "PoA-hat", preface)

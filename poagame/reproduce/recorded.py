@@ -1,9 +1,9 @@
-"""PoA-hat of recorded requests and decisions: groups with intervals, the knee, and heat maps where a grid of settings was recorded."""
+"""PoA-hat of recorded requests and decisions by group, with the knee: for the shipped recordings and for users' files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -12,241 +12,119 @@ from poagame.errors import PoagameError
 from poagame.estimator import find_knee, poa_hat
 from poagame.estimator.knee import Knee
 from poagame.latency import Latency, Polynomial
-from poagame.measured import DecisionTable, RequestTable, read_decisions, read_requests
+from poagame.measured import DecisionTable, RequestTable, SweepTable
 from poagame.measured.fit import LatencyFit, fit_points
-from poagame.plotting import plot_curves, plot_heat_map, plot_knee
+from poagame.plotting import plot_curves, plot_knee
 from poagame.reproduce.section import Section, folded
-from poagame.shipped import path
 
-RECORDED = {
-    "1P/2D": ("dynamo090_1P2D_w1_t0", "dynamo090_1P2D_w1_t0_decisions"),
-    "1P/5D": ("dynamo090_1P5D_w1_t0", "dynamo090_1P5D_w1_t0_decisions"),
-    "five workers": ("agg5_sweep.requests", "agg5_sweep.decisions"),
+_READING = {
+    "frozen": "*Frozen* divides what requests took by an assignment on frozen latencies. It is an index: with the latency "
+    "of an idle cluster it grows with load whatever the router does, and with a latency fitted to the same requests it "
+    "stays near 1.",
+    "congestion": "*Congestion* divides by the exact optimum of each window's routing game. Its *assignment ratio* "
+    "compares the router's assignment with that optimum, both under the model: the excess that the model gives it, if a "
+    "window's requests overlap in time. A realised ratio away from 1 beside an assignment ratio near 1 is the misfit of "
+    "the latency model, not inefficiency.",
 }
 
 
-def recorded_sections(step: Callable[[str], None]) -> list[Section]:
-    """The shipped recordings of the real Dynamo 0.9.0 router with its mock engine."""
-    sections = []
-    for name, (requests, decisions) in RECORDED.items():
-        step(f"PoA-hat of the recorded {name} run")
-        found = request_section(name, read_requests(path(requests)), f"recorded_{_stem(name)}")
-        sections.append(found)
-        step(f"decisions of the recorded {name} run")
-        sections.append(decision_section(name, read_decisions(path(decisions)), f"recorded_{_stem(name)}"))
-    step("heat maps of the recorded 4 × 4 grid")
-    sections.append(
-        _grid_section(*(read_requests(path(name)) for name in ("agg5_grid.requests", "agg5_sweep.requests")))
-    )
-    return sections
-
-
 def request_section(
-    name: str, table: RequestTable, stem: str, metric: str = "latency_ms", overlap_weight: float = 0.0
+    name: str,
+    table: RequestTable,
+    stem: str,
+    *,
+    costs: Sequence[Literal["frozen", "congestion"]] = ("frozen", "congestion"),
+    game_latency: LatencyFit | None = None,
+    remarks: Sequence[str] = (),
+    **options: Any,
 ) -> Section:
-    """Frozen and congestion PoA-hat of requests by group, with the knee if the groups are one curve over concurrency."""
-    idle, label = _idle_latency(table, metric)
-    estimates = {
-        label: poa_hat(table, "frozen", metric=metric, latency=idle, overlap_weight=overlap_weight),
-        "frozen, fitted latency": poa_hat(table, "frozen", metric=metric, overlap_weight=overlap_weight),
-    }
-    paragraphs = []
-    try:
-        estimates["congestion, realised"] = poa_hat(table, "congestion", metric=metric, overlap_weight=overlap_weight)
-    except PoagameError as error:
-        paragraphs.append(f"No congestion estimate: {error}")
-    rows = [_named(estimate.by_group, label) for label, estimate in estimates.items()]
-    if "congestion, realised" in estimates:
-        assigned = estimates["congestion, realised"].by_group
-        renamed = {"assignment_ratio": "value", "assignment_low": "low", "assignment_high": "high"}
-        dropped = [c for c in ("value", "low", "high", "median", "undefined_windows") if c in assigned.columns]
-        rows.append(_named(assigned.drop(dropped).rename(renamed), "congestion, assignment ratio"))
-    frame = pl.concat(
-        [r.drop([c for c in r.columns if c.startswith("assignment_")]) for r in rows], how="diagonal_relaxed"
-    )
-    paragraphs += [
-        "The three estimates differ in their denominator and are not comparable: *frozen* divides by an "
-        "assignment on frozen latencies (an index; "
-        "with the latency of the idle cluster it grows with load whatever the router does), *congestion* by "
-        "the exact optimum of each window's routing game. "
-        "The *assignment ratio* compares the router's assignment with that optimum, both under the model: it "
-        "is what routing lost. "
-        "A realised ratio away from 1 beside an assignment ratio near 1 is the misfit of the latency model, "
-        "not inefficiency.",
-        *(folded(f"Definition: {label}", estimate.definition) for label, estimate in estimates.items()),
-    ]
+    """Frozen and congestion PoA-hat of requests by group, with the knee if the groups are one curve over concurrency.
+
+    Parameters
+    ----------
+    name, stem : str
+        Heading, and beginning of the file names.
+    table : RequestTable
+        Its notes and bad rows head the section.
+    costs : sequence
+        Estimates wanted.
+    game_latency : LatencyFit, optional
+        Latency of the games; by default fitted to the table.
+    remarks : sequence of str
+        Further paragraphs, first.
+    options
+        Of `poa_hat`: metric, stage, window, overlap_weight, seed.
+    """
+    metric = options.get("metric", "latency_ms")
+    paragraphs = [provenance(table), *remarks, *(_READING[cost] for cost in costs)]
+    rows: list[pl.DataFrame] = []
+    definitions: list[str] = []
+
+    def add(label: str, definition: str, frame: pl.DataFrame) -> None:
+        rows.append(frame.drop("group").select(pl.lit(label).alias("estimate"), pl.all()))
+        definitions.append(f"{label}\n{definition}")
+
+    if "frozen" in costs:
+        idle, label = idle_latency(table, metric)
+        estimate = poa_hat(table, "frozen", latency=idle, **options)
+        add(label, estimate.definition, estimate.by_group)
+        estimate = poa_hat(table, "frozen", **options)
+        add("frozen, fitted latency", estimate.definition, estimate.by_group)
+    if "congestion" in costs:
+        try:
+            given = None if game_latency is None else game_latency.latency
+            estimate = poa_hat(table, "congestion", latency=given, **options)
+        except PoagameError as error:
+            paragraphs.append(f"No congestion estimate: {error}")
+        else:
+            found = estimate.by_group
+            if "concurrency" in found.columns:  # fewer clients than a window: its requests cannot have overlapped
+                found = found.filter(pl.col("concurrency") >= pl.col("window"))
+            extra = [c for c in found.columns if c.startswith("assignment_")]
+            add("congestion, realised", estimate.definition, found.drop(extra))
+            own = [c for c in ("value", "low", "high", "median", "undefined_windows") if c in found.columns]
+            names = {"assignment_ratio": "value", "assignment_low": "low", "assignment_high": "high"}
+            add("congestion, assignment ratio", "as realised, assigned over optimum", found.drop(own).rename(names))
+    frame = pl.concat(rows, how="diagonal_relaxed")
+    paragraphs.append(folded("Definitions", "\n\n".join(definitions)))
     figures = {}
     if _is_curve(frame):
         loads = frame["concurrency"].unique().sort().to_numpy()
-        curves = {
-            label: _band(frame.filter(pl.col("estimate") == label), loads)
-            for label in frame["estimate"].unique(maintain_order=True)
-        }
+        labels = frame["estimate"].unique(maintain_order=True).to_list()
+        curves = {label: _band(frame.filter(pl.col("estimate") == label), loads) for label in labels}
         figures[f"{stem}_poa_hat"] = (
-            f"{name}: PoA-hat by concurrency, bands are 95% moving-block bootstrap intervals.",
+            f"{name}: PoA-hat by concurrency; bands are 95% moving-block bootstrap intervals.",
             plot_curves(loads, curves, ylabel="PoA-hat [1]", references={"1": 1.0}, log_value=True, title=name),
         )
         knee = knee_or_reason(table, metric)
         if isinstance(knee, Knee):
             paragraphs.append(f"```text\n{knee}\n```")
-            figures[f"{stem}_knee"] = (
-                f"{name}: mean latency and the curvature of load × latency.",
-                plot_knee(knee, title=name),
-            )
+            caption = f"{name}: mean {metric} and the curvature of load × {metric}."
+            figures[f"{stem}_knee"] = (caption, plot_knee(knee, title=name))
         else:
             paragraphs.append(f"No knee: {knee}")
-    return Section(
-        f"{name}: PoA-hat of the requests", paragraphs, figures, {f"{stem}_poa_hat": ("PoA-hat by group", frame)}
-    )
+    return Section(name, paragraphs, figures, {f"{stem}_poa_hat": ("PoA-hat by group", frame)})
 
 
-def decision_section(name: str, table: DecisionTable, stem: str) -> Section:
-    """The router's regret on its own cost matrix."""
-    estimate = poa_hat(table, "decision")
+def decision_section(name: str, table: DecisionTable, stem: str, seed: int = 0) -> Section:
+    """Regret of the router on its own cost matrix."""
+    estimate = poa_hat(table, "decision", seed=seed)
     return Section(
-        f"{name}: the router's own decisions",
-        [folded("Definition", estimate.definition)],
+        name,
+        [provenance(table), folded("Definition", estimate.definition)],
         {},
         {f"{stem}_decisions": ("Regret of the router on its own costs", estimate.by_group.drop("group"))},
     )
 
 
-def _grid_section(table: RequestTable, sweep: RequestTable) -> Section:
-    groups = ["overlap_weight", "temperature", "phase"]
-    idle, _ = _idle_latency(sweep, "latency_ms")
-    steady = _steady_latency(sweep)
-    index = poa_hat(table, "frozen", latency=idle, group_by=groups)
-    congestion = poa_hat(table, "congestion", latency=steady.latency, group_by=groups)
-    tails = (
-        table.frame.filter(pl.col("phase") != "warm")
-        .group_by(groups)
-        .agg(
-            pl.col("latency_ms").mean().alias("mean_ms"),
-            pl.col("latency_ms").quantile(0.99).alias("p99_ms"),
-            pl.len().alias("requests"),
-        )
-        .collect()
-        .sort(groups)
-    )
-    frame = (
-        index.by_group.select(
-            *groups,
-            pl.col("value").alias("frozen"),
-            pl.col("low").alias("frozen_low"),
-            pl.col("high").alias("frozen_high"),
-        )
-        .join(congestion.by_group.select(*groups, "assignment_ratio", "assignment_low", "assignment_high"), on=groups)
-        .join(tails, on=groups)
-        .sort("phase", "overlap_weight", "temperature")
-    )
-    figures = {}
-    for phase, meaning in (("low", "16 requests in flight"), ("high", "256 requests in flight")):
-        part = frame.filter(pl.col("phase") == phase)
-        for column, label in (
-            ("frozen", "PoA-hat, frozen, idle latency [1]"),
-            ("assignment_ratio", "assignment ratio [1]"),
-        ):
-            low, high = ("frozen_low", "frozen_high") if column == "frozen" else ("assignment_low", "assignment_high")
-            rows, columns = (
-                part["overlap_weight"].unique().sort().to_list(),
-                part["temperature"].unique().sort().to_list(),
-            )
-            cells = [part[c].to_numpy().reshape(len(rows), len(columns)) for c in (column, low, high)]
-            figures[f"grid_{phase}_{column}"] = (
-                f"Recorded 4 × 4 grid, {meaning}: {label}, with 95% intervals. One run a cell.",
-                plot_heat_map(
-                    cells[0],
-                    rows,
-                    columns,
-                    low=cells[1],
-                    high=cells[2],
-                    row_label="overlap weight ω [1]",
-                    column_label="temperature τ [1]",
-                    value_label=label,
-                    digits=4,
-                    title=meaning,
-                ),
-            )
-    spread = {
-        phase: float(part["frozen"].max()) / float(part["frozen"].min())  # pyright: ignore[reportArgumentType]
-        for phase in ("low", "high")
-        for part in [frame.filter(pl.col("phase") == phase)]
-    }
-    loaded = frame.filter(pl.col("phase") == "high").group_by("temperature").agg(pl.col("assignment_ratio").mean())
-    heats, by_heat = (loaded.sort("temperature")[c].to_list() for c in ("temperature", "assignment_ratio"))
-    return Section(
-        "The recorded grid of temperature and overlap weight",
-        [
-            "Sixteen runs of the real router (five aggregated workers, simulated engine), one run a cell, so "
-            "the intervals hold what varies within "
-            "a run and nothing of what varies between runs.",
-            f"Largest over smallest frozen PoA-hat of the sixteen cells: {spread['low']:.3f} at 16 requests "
-            f"in flight, {spread['high']:.3f} at 256. "
-            "The paper reports ±0.10 around 18.7 at C = 64 and a spread of 1.6 at C = 128 for its 340B model "
-            "(P: stated in the paper), on other "
-            "hardware and with another workload; 256 in flight is not shown to be saturated here "
-            "(the sweep's latency is straight).",
-            "Latencies come from the separate sweep of the same cluster, because within one cell the load "
-            "hardly varies: the index divides by "
-            "its median at C = 4, the assignment ratio uses its mean latency at C/5 requests a worker, fitted by "
-            + ", ".join(f"{name} {value:.4g}" for name, value in steady.parameters.items())
-            + ".",
-            f"What the index hides, the assignment ratio shows: at 256 in flight it rises from {by_heat[0]:.3f} at temperature "
-            f"{heats[0]:g} to {by_heat[-1]:.3f} at {heats[-1]:g} (means over the four overlap weights), while the index stays put.",
-            folded("Definition: frozen", index.definition),
-            folded("Definition: congestion, of which the assignment ratio is shown", congestion.definition),
-        ],
-        figures,
-        {"grid": ("The sixteen cells in both phases", frame)},
-    )
-
-
-def _idle_latency(table: RequestTable, metric: str) -> tuple[Latency | Literal["unloaded"], str]:
-    """The median at the lowest concurrency as a constant latency; where no concurrency is recorded, the estimator's own unloaded median."""
-    if "concurrency" not in table.columns:
-        return "unloaded", "frozen, unloaded median"
-    rows = table.frame.filter(pl.col("phase") != "warm") if "phase" in table.columns else table.frame
-    level = rows.filter(pl.col("concurrency") == pl.col("concurrency").min()).select(
-        pl.col("concurrency").first(), pl.col(metric).median()
-    )
-    lowest, median = level.collect().row(0)
-    return Polynomial([[median]]), f"frozen, latency at C = {lowest}"
-
-
-def _steady_latency(sweep: RequestTable) -> LatencyFit:
-    """Mean latency of a closed-loop sweep against requests in flight a worker, C/W: one point a level."""
-    rows = sweep.frame.filter(pl.col("phase") != "warm") if "phase" in sweep.columns else sweep.frame
-    workers = rows.select(pl.col("decode_worker").n_unique()).collect().item()
-    levels = rows.group_by("concurrency").agg(pl.col("latency_ms").mean()).collect().sort("concurrency")
-    return fit_points(
-        levels["concurrency"].to_numpy() / workers,
-        levels["latency_ms"].to_numpy(),
-        "saturating",
-        metric="latency_ms",
-        unit="ms",
-    )
-
-
-def _stem(name: str) -> str:
-    return name.replace("/", "_").replace(" ", "_")
-
-
-def _named(frame: pl.DataFrame, label: str) -> pl.DataFrame:
-    return frame.drop("group").select(pl.lit(label).alias("estimate"), pl.all())
-
-
-def _is_curve(frame: pl.DataFrame) -> bool:
-    """Whether each estimate has several groups, one a concurrency."""
-    if "concurrency" not in frame.columns:
-        return False
-    sizes = frame.group_by("estimate").agg(pl.len(), pl.col("concurrency").n_unique().alias("loads"))
-    return bool((sizes["len"] == sizes["loads"]).all() and (sizes["loads"] > 1).all())
-
-
-def _band(frame: pl.DataFrame, loads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    placed = pl.DataFrame({"concurrency": loads}).join(frame, on="concurrency", how="left").sort("concurrency")
-    value, low, high = (placed[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("value", "low", "high"))
-    return value, low, high
+def provenance(table: RequestTable | DecisionTable | SweepTable) -> str:
+    """Where a table comes from, what to know about it, and its bad rows."""
+    lines = [f"Source: `{table.source}` ({table.format}), {table.num_rows:,} usable rows."]
+    lines += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
+    if table.bad_rows.count:
+        reasons = "; ".join(f"{reason}: {count}" for reason, count in table.bad_rows.reasons.items())
+        lines.append(f"**{table.bad_rows.count} bad rows** are in no window, nor in any load ({reasons}).")
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def knee_or_reason(table: RequestTable, metric: str) -> Knee | str:
@@ -255,3 +133,70 @@ def knee_or_reason(table: RequestTable, metric: str) -> Knee | str:
         return find_knee(table, metric=metric)
     except PoagameError as error:
         return str(error)
+
+
+def knee_of_levels(tables: Sequence[RequestTable], metric: str) -> Knee | str:
+    """Bracket the knee of several files that hold one load level each, as load generators write them."""
+    loads: list[float] = []
+    means: list[float] = []
+    for table in tables:
+        if "concurrency" not in table.columns or metric not in table.columns:
+            return f"{table.source} does not say concurrency and {metric}"
+        levels = _levels(table, metric)
+        loads += levels["concurrency"].to_list()
+        means += levels[metric].to_list()
+    try:
+        return find_knee((loads, means))
+    except PoagameError as error:
+        return str(error)
+
+
+def idle_latency(table: RequestTable, metric: str) -> tuple[Latency | Literal["unloaded"], str]:
+    """The median at the lowest concurrency as a constant; without concurrency, the estimator's own unloaded median."""
+    if "concurrency" not in table.columns:
+        return "unloaded", "frozen, unloaded median"
+    lowest = pl.col("concurrency") == pl.col("concurrency").min()
+    level = _steady(table).filter(lowest).select(pl.col("concurrency").first(), pl.col(metric).median())
+    load, median = level.collect().row(0)
+    return Polynomial([[median]]), f"frozen, latency at C = {load}"
+
+
+def steady_latency(table: RequestTable, metric: str = "latency_ms") -> LatencyFit:
+    """Mean metric of a closed-loop sweep against requests in flight a worker, C/W: one point a level."""
+    workers = _steady(table).select(pl.col("decode_worker").n_unique()).collect().item()
+    levels = _levels(table, metric)
+    load, mean = levels["concurrency"].to_numpy() / workers, levels[metric].to_numpy()
+    return fit_points(load, mean, "saturating", metric=metric, unit="ms")
+
+
+def described(fit: LatencyFit) -> str:
+    """Parameters of a fit in words."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in fit.parameters.items() if np.isfinite(value))
+
+
+def _steady(table: RequestTable) -> pl.LazyFrame:
+    return table.frame.filter(pl.col("phase") != "warm") if "phase" in table.columns else table.frame
+
+
+def _levels(table: RequestTable, metric: str) -> pl.DataFrame:
+    return _steady(table).group_by("concurrency").agg(pl.col(metric).mean()).collect().sort("concurrency")
+
+
+def _is_curve(frame: pl.DataFrame) -> bool:
+    """Whether each estimate has at most one group a concurrency, and there are several."""
+    if "concurrency" not in frame.columns or frame["concurrency"].n_unique() < 2:
+        return False
+    sizes = frame.group_by("estimate").agg(pl.len(), pl.col("concurrency").n_unique().alias("loads"))
+    return bool((sizes["len"] == sizes["loads"]).all())
+
+
+def _band(frame: pl.DataFrame, loads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    placed = pl.DataFrame({"concurrency": loads}).join(frame, on="concurrency", how="left").sort("concurrency")
+    value, low, high = (placed[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("value", "low", "high"))
+    return value, low, high
+
+
+def levels_of(table: RequestTable, columns: Sequence[str]) -> Mapping[str, Mapping[int, float]]:
+    """Means of columns by concurrency, for the sentences of a report."""
+    frame = _steady(table).group_by("concurrency").agg(pl.col(list(columns)).mean()).collect().sort("concurrency")
+    return {c: dict(zip(frame["concurrency"].to_list(), frame[c].to_list(), strict=True)) for c in columns}

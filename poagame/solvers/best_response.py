@@ -19,13 +19,12 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import Array, FloatArray, IntArray, require
+from poagame._arrays import IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
-from poagame.errors import InvalidInput
-from poagame.games.protocols import FiniteGame, as_profile
+from poagame.games.protocols import FiniteGame, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
-from poagame.latency import Latency
 from poagame.outcome import Outcome
+from poagame.solvers.room import check_room
 from poagame.solvers.routing_rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
 
 Order = Literal["round_robin", "random", "most_regret"]
@@ -165,7 +164,7 @@ def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, li
         profile = profile.copy()
         moves, begin = 0, 0
         while moves < min(budget, len(players)) and begin < len(players):
-            costs = _checked_costs(game, profile)
+            costs = checked_costs(game, game.action_costs(profile))
             best, paid = costs.min(axis=1), costs[players, profile]
             wants = best + solver.rtol * np.abs(best) < paid
             if solver.order == "most_regret":
@@ -203,58 +202,11 @@ def _rounds(play: _Play, profile: IntArray, visits: int, solver: BestResponse, l
             seen, next_seen = profile, 2 * next_seen
 
 
-def _checked_costs(game: FiniteGame, profile: IntArray) -> FloatArray:
-    costs = np.asarray(game.action_costs(profile), dtype=np.float64)
-    wanted = (game.num_players, game.num_actions)
-    require(costs.shape == wanted, f"action_costs of {type(game).__name__} must have shape {wanted}; got {costs.shape}")
-    require(
-        bool((costs > -np.inf).all()), f"action_costs of {type(game).__name__} hold NaN or -inf at profile {profile}"
-    )
-    return costs
-
-
-def check_room(latency: Latency, requests: int, workers: int, total_weight: Array | None = None) -> None:
-    """Refuse games whose requests cannot all be below the capacities of their workers.
-
-    Parameters
-    ----------
-    latency : Latency
-        Of G·W resources, game after game.
-    requests, workers : int
-    total_weight : [G], optional
-        Total load of each game; `requests` where not given. With it only the total is checked, not whether single
-        weights can be packed.
-    """
-    games = latency.num_resources // workers
-    total = np.full(games, float(requests)) if total_weight is None else np.asarray(total_weight, dtype=np.float64)
-    if np.isfinite(latency(np.repeat(total, workers))).all():
-        return
-    # room of each worker in whole requests, or in 2^-40 of the total weight and rounded up, by bisection
-    most = requests if total_weight is None else 1 << 40
-    unit = np.repeat(total / most, workers)
-    low, high = np.zeros(len(unit), np.int64), np.full(len(unit), most + 1)
-    while (high - low > 1).any():
-        middle = (low + high) // 2
-        fits = np.isfinite(latency(middle * unit))
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    room = (low + (total_weight is not None)).reshape(games, workers).sum(axis=1)
-    short = np.flatnonzero(room < most)
-    if len(short):
-        g = int(short[0])
-        which = f"game {g}: " if games > 1 else ""
-        raise InvalidInput(
-            f"{which}a total load of {total[g]:g} does not fit: the workers hold {room[g] * unit[g * workers]:g} below "
-            "their capacities together; raise capacities, or take fewer requests"
-        )
-
-
 @_dynamics.register
 def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
     require(game.overlap.ndim == 2, "this is a batch of games: use poagame.batched.best_response")
-    requests, workers = game.num_players, game.num_actions
-    check_room(
-        game.latency, requests, workers, None if game.request_weight is None else game.weights.sum(keepdims=True)
-    )
+    requests = game.num_players
+    check_room(game)
     rows, omega = len(game.overlap), float(game.overlap_weight)
     counts = np.ones(rows, np.int64) if game.multiplicity is None else np.array(game.multiplicity)
     width = min(1024, 1 << int(requests // rows - 1).bit_length())

@@ -12,11 +12,12 @@ import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
 from poagame.certificates.nash import TIE_RTOL, cost_scale
-from poagame.errors import TooLarge
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs, batch_social_cost
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.load_vectors import equilibrium_load_vectors, placements, typed_problem
+from poagame.solvers.room import check_room
 
 MAX_PROFILES = 4_000_000
 """Most profiles A^N that are looked at one by one (seconds for a vectorised game)."""
@@ -130,6 +131,7 @@ def equilibria(game: FiniteGame) -> Equilibria:
 @equilibria.register
 def _(game: RoutingGame) -> Equilibria:
     if not game.is_static:
+        check_room(game)
         return equilibria.dispatch(object)(game)
     problem = typed_problem(game)
     profiles: list[IntArray] = []
@@ -171,6 +173,10 @@ def _is_equilibrium(game: FiniteGame, profiles: IntArray) -> np.ndarray:
 
 def _all_profiles(game: FiniteGame, limit: int) -> Iterator[IntArray]:
     """Every profile, in chunks whose cost arrays stay near 64 MB."""
+    if not isinstance(game, FiniteGame):
+        raise InvalidInput(
+            f"{type(game).__name__} is no finite game: it needs num_players, num_actions, action_costs and social_cost"
+        )
     players, actions = game.num_players, game.num_actions
     total = actions**players
     if total > limit:

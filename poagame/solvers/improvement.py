@@ -9,7 +9,7 @@ import networkx as nx
 import numpy as np
 
 from poagame.certificates.nash import TIE_RTOL, cost_scale
-from poagame.errors import TooLarge
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs
 
 MAX_PROFILES = 200_000
@@ -56,7 +56,7 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
             f"{actions}^{players} profiles; the search for cycles stops at {MAX_PROFILES:,}. Use a game of fewer players"
         )
     if moves not in ("best", "better"):
-        raise ValueError(f"moves is 'best' or 'better'; got {moves!r}")
+        raise InvalidInput(f"moves is 'best' or 'better'; got {moves!r}")
     powers = actions ** np.arange(players - 1, -1, -1)
     index = np.arange(actions**players)
     profiles = index[:, None] // powers % actions

@@ -25,6 +25,8 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
     Given whole loads the rest is a transportation problem, so x needs no integrality.
     """
     depth, workers = total.shape
+    unit = _unit(total, gain)
+    total, gain = total / unit, gain / unit
     pick = cp.Variable((depth, workers), boolean=True)
     place = cp.Variable(gain.shape, nonneg=True)
     finite = np.isfinite(total)
@@ -40,7 +42,7 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
     )
     if not _solve(problem):
         return None, -np.inf
-    return np.asarray(pick.value).argmax(axis=0).astype(np.int64), _dual_bound(problem)
+    return np.asarray(pick.value).argmax(axis=0).astype(np.int64), unit * _dual_bound(problem)
 
 
 def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
@@ -52,8 +54,9 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
     assert game.affinity is not None
     assert game.request_weight is None
     n, workers = game.num_players, game.num_actions
-    omega = float(game.overlap_weight)
     total = congestion_totals(game)
+    unit = _unit(total, float(game.overlap_weight) * game.overlap)
+    total, omega = total / unit, float(game.overlap_weight) / unit
     finite = np.isfinite(total)
     pair = game.affinity + game.affinity.T
     first, second = np.nonzero(np.triu(pair))
@@ -73,7 +76,13 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
     problem = cp.Problem(cp.Minimize(cost), constraints)
     if not _solve(problem):
         return None, -np.inf
-    return np.asarray(at.value).argmax(axis=1).astype(np.int64), _dual_bound(problem)
+    return np.asarray(at.value).argmax(axis=1).astype(np.int64), unit * _dual_bound(problem)
+
+
+def _unit(total: FloatArray, gain: FloatArray) -> float:
+    """A size of the costs, to divide by: HiGHS's tolerances are absolute."""
+    sizes = [np.abs(total[np.isfinite(total)]).max(initial=0.0) / max(1, len(total) - 1), np.abs(gain).max(initial=0.0)]
+    return float(max(sizes)) or 1.0
 
 
 def _solve(problem: cp.Problem) -> bool:

@@ -24,10 +24,9 @@ def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found
     nodes = 0
     low = np.zeros(workers, np.int64)  # range of the load at each depth
     high = np.zeros(workers, np.int64)
-    # over the workers of the prefix: the cheapest and second cheapest move of each type, and where the cheapest is
+    # cheapest move of each type among the workers of the prefix. A worker's own move counts too: latency does not
+    # decrease, so it is never cheaper than staying
     cheapest = np.full((workers, types), np.inf)
-    second = np.full((workers, types), np.inf)
-    where = np.full((workers, types), -1)
     flow = np.zeros((types, workers), np.int64)
     low[0] = high[0] = loads[0]
     if workers == 1 and loads[0] != total:
@@ -49,16 +48,9 @@ def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found
         load = current[depth]
         for k in range(types):
             move = latency[depth, load + 1] - gain[k, depth]
-            one, two, at = np.inf, np.inf, -1
-            if depth > 0:
-                one, two, at = cheapest[depth - 1, k], second[depth - 1, k], where[depth - 1, k]
-            if move < one:
-                one, two, at = move, one, depth
-            elif move < two:
-                two = move
-            cheapest[depth, k], second[depth, k], where[depth, k] = one, two, at
+            cheapest[depth, k] = move if depth == 0 else min(move, cheapest[depth - 1, k])
         used += load
-        verdict = _prefix_verdict(staying, gain, counts, current, depth, used, cheapest, second, where)
+        verdict = _prefix_verdict(staying, gain, counts, current, depth, used, cheapest)
         if verdict == 2:  # more load here only makes it worse
             used -= load
             depth -= 1
@@ -71,12 +63,12 @@ def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found
         if depth == workers - 1:
             if used == total:
                 if listing:
-                    if _place(staying, gain, counts, current, cheapest, second, where, 1.0, flow):
+                    if _place(staying, gain, counts, current, cheapest, 1.0, flow):
                         if num_found < found.shape[0]:
                             found[num_found] = current
                         num_found += 1
                 else:
-                    _improve(latency, staying, gain, counts, current, cheapest, second, where, costs, flows, flow)
+                    _improve(latency, staying, gain, counts, current, cheapest, costs, flows, flow)
             used -= load
             continue
         rest = total - used
@@ -116,37 +108,32 @@ def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found
 
 
 @numba.njit(cache=True, nogil=True)
-def _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):  # pragma: no cover - compiled
-    other = second[depth, k] if where[depth, k] == j else cheapest[depth, k]
-    return staying[j, current[j]] - gain[k, j] <= other
+def _accepts_at(staying, gain, current, k, j, depth, cheapest):  # pragma: no cover - compiled
+    return staying[j, current[j]] - gain[k, j] <= cheapest[depth, k]
 
 
 @numba.njit(cache=True, nogil=True)
-def _prefix_verdict(
-    staying, gain, counts, current, depth, used, cheapest, second, where
-):  # pragma: no cover - compiled
+def _prefix_verdict(staying, gain, counts, current, depth, used, cheapest):  # pragma: no cover - compiled
     """0: may go on. 1: no equilibrium has this prefix. 2: nor any with a larger load on its last worker."""
     types = gain.shape[0]
     willing_anywhere = np.int64(0)
     for j in range(depth + 1):
         room = np.int64(0)
         for k in range(types):
-            if _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, depth, cheapest):
                 room += counts[k]
         if current[j] > room:
             return 2 if j == depth else 1
     for k in range(types):
         for j in range(depth + 1):
-            if _accepts_at(staying, gain, current, k, j, depth, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, depth, cheapest):
                 willing_anywhere += counts[k]
                 break
     return 1 if used > willing_anywhere else 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _improve(
-    latency, staying, gain, counts, current, cheapest, second, where, costs, flows, flow
-):  # pragma: no cover - compiled
+def _improve(latency, staying, gain, counts, current, cheapest, costs, flows, flow):  # pragma: no cover - compiled
     """Replace the worst and the best placement where this load vector has a dearer or a cheaper one."""
     types, workers = gain.shape
     congestion = 0.0
@@ -157,7 +144,7 @@ def _improve(
     for k in range(types):
         high, low = -np.inf, np.inf
         for j in range(workers):
-            if _accepts_at(staying, gain, current, k, j, workers - 1, cheapest, second, where):
+            if _accepts_at(staying, gain, current, k, j, workers - 1, cheapest):
                 high = max(high, gain[k, j])
                 low = min(low, gain[k, j])
         most += counts[k] * high
@@ -168,7 +155,7 @@ def _improve(
         if not promising:
             continue
         sign = 1.0 if side == 0 else -1.0
-        if _place(staying, gain, counts, current, cheapest, second, where, sign, flow):
+        if _place(staying, gain, counts, current, cheapest, sign, flow):
             cost = congestion - (gain * flow).sum()
             if (side == 0 and cost > costs[0]) or (side == 1 and cost < costs[1]):
                 costs[side] = cost
@@ -176,7 +163,7 @@ def _improve(
 
 
 @numba.njit(cache=True, nogil=True)
-def _place(staying, gain, counts, current, cheapest, second, where, sign, flow):  # pragma: no cover - compiled
+def _place(staying, gain, counts, current, cheapest, sign, flow):  # pragma: no cover - compiled
     """Place all types on a load vector at least `sign` × gain; False where they cannot be placed."""
     types, workers = gain.shape
     costs = np.empty((types, workers))
@@ -188,7 +175,7 @@ def _place(staying, gain, counts, current, cheapest, second, where, sign, flow):
         for k in range(types):
             if current[j] == 0:
                 costs[k, j] = 0.0
-            elif _accepts_at(staying, gain, current, k, j, workers - 1, cheapest, second, where):
+            elif _accepts_at(staying, gain, current, k, j, workers - 1, cheapest):
                 costs[k, j] = sign * gain[k, j]
             else:
                 costs[k, j] = np.inf

@@ -29,6 +29,10 @@ MAX_NODES = 100_000_000
 """Most prefixes of load vectors that a search looks at (tens of seconds)."""
 
 
+MAX_STEPS = 300_000
+"""Most partial placements on one load vector when equilibria are listed (seconds)."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class TypedProblem:
     """A static routing game as arrays: what the compiled search and the placements need.
@@ -86,12 +90,15 @@ def typed_problem(game: RoutingGame) -> TypedProblem:
     )
     room = int(np.isfinite(latency[:, 1:-1]).sum())
     require(room >= total, f"{total} requests do not fit: the workers hold {room} below their capacities together")
-    gain = np.ascontiguousarray(float(game.overlap_weight) * types.overlap)
+    # types that gain the same are one (all of them, at overlap weight 0)
+    gain, merged = np.unique(float(game.overlap_weight) * types.overlap, axis=0, return_inverse=True)
+    merged = merged.reshape(-1)
+    counts = np.bincount(merged, types.counts, minlength=len(gain)).astype(np.int64)
     # costs are differences of latency and gain, so ties are judged against the size of both
     finite = np.isfinite(latency)
     lowered = np.where(finite, latency, 0.0)
     lowered = lowered - TIE_RTOL * (lowered + 2.0 * np.abs(gain).max())
-    return TypedProblem(latency, np.where(finite, lowered, np.inf), gain, types.counts, types.type_of)
+    return TypedProblem(latency, np.where(finite, lowered, np.inf), gain, counts, merged[types.type_of])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -181,17 +188,31 @@ def equilibrium_load_vectors(
     return np.concatenate(found)
 
 
-def placements(problem: TypedProblem, loads: IntArray) -> Iterator[IntArray]:
-    """Every equilibrium placement [K, W] on a load vector."""
+def placements(problem: TypedProblem, loads: IntArray, max_steps: int = MAX_STEPS) -> Iterator[IntArray]:
+    """Every equilibrium placement [K, W] on a load vector.
+
+    Raises
+    ------
+    TooLarge
+        If more than `max_steps` partial placements would be looked at.
+    """
     accepts = _accepts(problem, loads)
     counts = problem.counts
     flow = np.zeros(problem.gain.shape, np.int64)
+    steps = 0
 
     def place(k: int, room: IntArray) -> Iterator[IntArray]:
+        nonlocal steps
         if k == len(counts):
             yield flow.copy()
             return
         for row in _compositions(int(counts[k]), np.where(accepts[k], room, 0)):
+            steps += 1
+            if steps > max_steps:
+                raise TooLarge(
+                    f"{problem.num_requests} requests of {len(counts)} types have too many equilibria to list: more than "
+                    f"{max_steps:,} partial placements on one load vector. price_of_anarchy(game) needs no list of them"
+                )
             flow[k] = row
             yield from place(k + 1, room - row)
 
@@ -203,8 +224,7 @@ def _accepts(problem: TypedProblem, loads: IntArray) -> np.ndarray:
     workers = np.arange(len(loads))
     stay = problem.staying[workers, loads] - problem.gain
     move = problem.latency[workers, loads + 1] - problem.gain
-    others = np.where(np.eye(len(loads), dtype=bool)[None], np.inf, move[:, None, :]).min(axis=2)
-    return stay <= others
+    return stay <= move.min(axis=1, keepdims=True)
 
 
 def _compositions(total: int, room: IntArray) -> Iterator[IntArray]:

@@ -23,15 +23,21 @@ from poagame.certificates.duality import (
     congestion_totals,
     load_price_lower_bound,
 )
+from poagame.certificates.nash import gain_scale
+from poagame.errors import InvalidInput
 from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.enumeration import MAX_PROFILES, census
 from poagame.solvers.load_vectors import TypedProblem
+from poagame.solvers.room import check_room
 from poagame.solvers.transport import assign
 
 RTOL = 1e-9
 """Relative gap between cost and bound that rounding explains: the optimum then counts as proved."""
+
+PROGRAMME_RTOL = 1e-6
+"""The same where HiGHS proved the bound, whose tolerances are of this size."""
 
 MAX_BINARIES = 6_000
 """Most binaries (workers × loads) of the integer programme for a curve that is not convex; it takes seconds."""
@@ -53,7 +59,8 @@ class Optimum:
     lower_bound : float
         No profile costs less.
     outcome : Outcome
-        `OPTIMAL` where the two agree up to rounding, else `BOUNDED`.
+        `OPTIMAL` where the two agree up to rounding (up to 1e-6 of the costs where an integer programme proved the
+        bound), else `BOUNDED`.
     """
 
     profile: IntArray
@@ -96,6 +103,8 @@ def social_optimum(game: FiniteGame) -> Optimum:
     social cost 3, lower bound 3 (optimal: the lower bound meets the cost)
     """
     found = census(game)
+    if not np.isfinite(found.optimum_cost):
+        raise InvalidInput("every profile costs infinity: no assignment keeps all below capacity; raise capacities")
     return Optimum(found.optimum, found.optimum_cost, found.optimum_cost, Outcome.OPTIMAL)
 
 
@@ -103,26 +112,30 @@ def social_optimum(game: FiniteGame) -> Optimum:
 def _(game: RoutingGame) -> Optimum:
     if game.is_static:
         return _static(game)
+    check_room(game)
     if game.num_actions**game.num_players <= min(MAX_PROFILES, 300_000):
         return social_optimum.dispatch(object)(game)
-    heuristic = _local_search(game)
+    heuristic, rtol = _local_search(game), RTOL
     bound = _priced_bound(game, heuristic)
     if game.request_weight is None and _num_meetings(game) <= MAX_MEETINGS:
         # imported here: cvxpy takes most of a second
         from poagame.solvers.integer import affinity_programme
 
         profile, proved = affinity_programme(game)
+        rtol = PROGRAMME_RTOL
         heuristic = min((heuristic, profile), key=game.social_cost) if profile is not None else heuristic
         bound = max(bound, proved)
-    return _judged(game, heuristic, bound)
+    return _judged(game, heuristic, bound, rtol)
 
 
-def _judged(game: RoutingGame, profile: IntArray, bound: float) -> Optimum:
+def _judged(game: RoutingGame, profile: IntArray, bound: float, rtol: float = RTOL) -> Optimum:
     cost = float(game.social_cost(profile))
+    if not np.isfinite(cost):
+        raise InvalidInput("no assignment was found that keeps every worker below its capacity; raise capacities")
     # costs may be small differences of latency and overlap, so the size of both counts
     scale = float((game.weights * np.abs(game.request_costs(profile))).sum())
-    scale += float(game.overlap_weight * np.abs(game.overlap).max() * game.weights.sum())
-    proved = cost - bound <= RTOL * scale
+    scale += gain_scale(game) * float(game.weights.sum())
+    proved = cost - bound <= rtol * scale
     return Optimum(profile, cost, bound, Outcome.OPTIMAL if proved else Outcome.BOUNDED)
 
 
@@ -134,6 +147,12 @@ def _static(game: RoutingGame) -> Optimum:
     depth = min(requests, 4 * -(-requests // workers) + 8)
     while True:
         total = _totals(game, depth)
+        latency = total[1:] / np.arange(1.0, depth + 1)[:, None]
+        last = game.latency(np.full(game.num_actions, float(requests)))
+        rising = bool((latency[1:] >= latency[:-1] * (1 - 1e-12)).all()) and bool(
+            (last >= latency[-1] * (1 - 1e-12)).all()
+        )
+        require(rising, "a latency decreases with load, and the lower bound needs nondecreasing ones")
         slots, touches = _envelope(total)
         if np.isfinite(slots).sum() >= requests:
             placed = assign(slots, -typed.gain, types.counts)
@@ -154,10 +173,10 @@ def _static(game: RoutingGame) -> Optimum:
         bound += requests * float(np.minimum(0.0, beyond - value).sum())
     flow = placed.flow
     loads = flow.sum(axis=0)
-    if not touches[loads, np.arange(workers)].all():
-        flow, proved = _off_the_envelope(total, typed, flow)
-        bound = max(bound, proved)
-    return _judged(game, typed.profile(flow), bound)
+    if touches[loads, np.arange(workers)].all():
+        return _judged(game, typed.profile(flow), bound)
+    flow, proved = _off_the_envelope(total, typed, flow)
+    return _judged(game, typed.profile(flow), max(bound, proved), PROGRAMME_RTOL)
 
 
 def _totals(game: RoutingGame, depth: int) -> FloatArray:

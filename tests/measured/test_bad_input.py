@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 
 from poagame.errors import BadRows, EmptyTable, InvalidInput
-from poagame.measured import read_decisions, read_requests, read_sweep
+from poagame.measured import detect_format, read_decisions, read_requests, read_sweep
 
 HEADER = "request_id,arrival_ms,ttft_ms,latency_ms,decode_worker\n"
 GOOD = "r0,0.0,20.5,300.25,17503277116005967628\n"
@@ -83,10 +84,16 @@ def test_ten_examples_and_all_counts(own) -> None:
 
 
 def test_seconds_where_milliseconds_are_due(own) -> None:
-    path = own(HEADER + "r0,0.0,0.021,0.35,7\nr1,0.5,0.023,0.36,7\n")
-    with pytest.raises(InvalidInput, match=r"milliseconds are due, and these look like seconds: .*Give unit=\"s\""):
+    """A language model in seconds: the first token after 0.2 to 0.6, the last one after 3 to 15."""
+    path = own(HEADER + "r0,0.0,0.2,3,7\nr1,0.5,0.6,15,7\nr2,1.5,0.5,8.5,7\n")
+    with pytest.raises(
+        InvalidInput,
+        match=r"milliseconds are due, and these look like seconds: median ttft_ms is 0.5, below 2; "
+        r'median latency_ms is 8.5, below 20\. Give unit="s" \(command line: --unit s\)',
+    ):
         read_requests(path)
-    assert read_requests(path, unit="s").collect()["latency_ms"].to_list() == [350.0, 360.0]
+    assert read_requests(path, unit="s").collect()["latency_ms"].to_list() == [3000.0, 15000.0, 8500.0]
+    assert read_requests(path, unit="ms").collect()["latency_ms"].to_list() == [3.0, 15.0, 8.5]
     with pytest.raises(InvalidInput, match="look like seconds"):
         read_sweep(own("series,concurrency,itl_ms\na,1,0.009\na,2,0.010\n"))
 
@@ -216,8 +223,61 @@ def test_broken_archive(tmp_path: Path, shared_data: Path) -> None:
     path = tmp_path / "profile.npz"
     whole = (shared_data / "measured/dynamo_planner_profiles/h100_llama33_70b_fp8_decode.npz").read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InvalidInput, match="is a broken npz archive"):
+    with pytest.raises(InvalidInput, match=r"profile\.npz is cut short or damaged .*copy it again"):
         read_sweep(path)
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes(byte ^ 0xFF for byte in whole[middle : middle + 9]) + whole[middle + 9 :])
+    with pytest.raises(InvalidInput, match=r"profile\.npz is cut short or damaged .*copy it again"):
+        read_sweep(path)
+
+
+OWN = HEADER + "".join(f"r{i},{i}.0,{20 + i % 7}.5,{300 + i * i % 101}.25,{i * 7919 % 10007}\n" for i in range(9_000))
+LOG = "".join(
+    json.dumps({"timestamp": 10 * i, "input_length": i * i % 997, "output_length": 6, "hash_ids": [i * 7919]}) + "\n"
+    for i in range(9_000)
+)
+
+
+@pytest.mark.parametrize("text", [OWN, LOG], ids=["csv", "jsonl"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda data: data[:2],
+        lambda data: data[:200],
+        lambda data: data[: len(data) // 2],
+        lambda data: data[:-4],
+        lambda data: data[:3] + b"\xff" * 40 + data[43:],
+        lambda data: data[:2] + b"\x07" + data[3:],
+        lambda data: data[:-6] + bytes([data[-6] ^ 1]) + data[-5:],
+    ],
+    ids=["2 bytes", "200 bytes", "half", "no end", "start overwritten", "unknown method", "checksum"],
+)
+def test_damaged_gzip(tmp_path: Path, text: str, harm) -> None:
+    path = tmp_path / "table.gz"
+    whole = gzip.compress(text.encode())
+    path.write_bytes(whole)
+    assert read_requests(path).num_rows == 9_000
+    path.write_bytes(harm(whole))
+    with pytest.raises(InvalidInput, match=r"^table\.gz is cut short or damaged \(.+\): copy it again .*$") as caught:
+        read_requests(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [4, 50, 0.5, -1])
+def test_truncated_parquet(tmp_path: Path, kept: float) -> None:
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"request_id": ["a", "b"], "latency_ms": [300.0, 310.0]}).write_parquet(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept) if kept == 0.5 else int(kept)])
+    for call in (read_requests, read_sweep, detect_format, lambda p: read_requests(p, "poagame-requests")):
+        with pytest.raises(InvalidInput, match=r"^t\.parquet is cut short or damaged \(.+\): copy it again .*$"):
+            call(path)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    for call in (read_requests, read_decisions, detect_format, lambda p: read_requests(p, "azure")):
+        with pytest.raises(InvalidInput, match="is a folder; give the path of one file in it"):
+            call(tmp_path)
 
 
 def test_a_format_that_is_broken_inside_says_so(tmp_path: Path) -> None:

@@ -102,13 +102,15 @@ def test_nonsense_is_refused_with_what_was_seen(tmp_path: Path, content: bytes, 
 def test_format_can_be_insisted_on(shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / "traces/azure_llm_2023_code.csv"
     assert read_requests(path, "azure").format == "azure"
-    with pytest.raises(UnknownFormat, match="is not a Mooncake trace"):
+    with pytest.raises(
+        UnknownFormat, match=r"is not a Mooncake trace \(JSONL\); leave format \(command line: --format\) out"
+    ):
         read_requests(path, "mooncake")
     with pytest.raises(UnknownFormat, match=r"no format is called 'azur' \(did you mean azure\?\)\. Known are"):
         read_requests(path, "azur")
     with pytest.raises(InvalidInput, match="unknown columns 'TIMESTAMP'"):
         read_requests(path, "poagame-requests")
-    with pytest.raises(InvalidInput, match="whose units are known: leave unit out"):
+    with pytest.raises(InvalidInput, match=r"whose units are known: leave unit \(command line: --unit\) out"):
         read_requests(path, unit="s")
     with pytest.raises(InvalidInput, match="unit is 'min'"):
         read_requests(path, unit="min")  # type: ignore[arg-type]

@@ -519,3 +519,26 @@ def test_azure_trace(shared_data: Path) -> None:
     np.testing.assert_allclose(frame["arrival_ms"], wanted, atol=1.1e-3)  # the file's seventh digit
     assert frame["output_tokens"].to_list() == [int(row["GeneratedTokens"]) for row in rows]
     assert re.search(r"17001586\d\d\.", read_requests(path).notes[-1])
+
+
+def test_units_that_a_tool_documents_are_not_guessed(shared_data: Path, tmp_path: Path) -> None:
+    """A mock engine's first token may come within 0.5 ms, which a CSV of one's own could not say without its unit."""
+    records = records_of(shared_data / "load_generators/aiperf_0.12.0/profile_export.jsonl")
+    for record in records:
+        record["metrics"]["time_to_first_token"]["value"] = 0.5
+    path = tmp_path / "profile_export.jsonl"
+    path.write_text("\n".join(map(json.dumps, records)))
+    table = read_requests(path)
+    assert table.collect()["ttft_ms"].to_list() == [0.5] * len(records)
+    own = measured.write_table(table, tmp_path / "own.csv")
+    with pytest.raises(InvalidInput, match=r"median ttft_ms is 0\.5, below 2"):
+        read_requests(own)
+    assert read_requests(own, unit="ms").collect().equals(table.collect())
+    assert read_requests(measured.write_table(table, tmp_path / "own.parquet")).collect().equals(table.collect())
+
+
+def test_clocks_of_the_tools_agree_with_their_latencies(shared_data: Path) -> None:
+    timed = [name for name, _ in REQUEST_FILES]
+    timed += ["load_generators/aiperf_0.12.0/profile_export.jsonl", "load_generators/guidellm_benchmarks.json"]
+    for name in timed:
+        assert not any("times latency_ms" in note for note in read_requests(shared_data / name).notes), name

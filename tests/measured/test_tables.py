@@ -189,20 +189,59 @@ def test_seconds_are_converted_when_said() -> None:
     ("columns", "told"),
     [
         ({"itl_ms": [0.009, 0.011, 0.01]}, "median itl_ms is 0.01, below 0.2"),
-        ({"ttft_ms": [0.04, 0.03, 0.02]}, "median ttft_ms is 0.03, below 0.05"),
-        ({"latency_ms": [0.3, 0.4, 0.5]}, "median latency_ms is 0.4, below 1"),
-        ({"latency_ms": [10.0, 12.0], "output_tokens": [1000, 1000]}, "latency_ms per output token"),
-        (
-            {"latency_ms": [2.0, 3.0], "arrival_ms": [0.0, 1e3], "finish_ms": [2e3, 4e3]},
-            "finish_ms − arrival_ms is 1000 times latency_ms",
-        ),
+        ({"ttft_ms": [0.6, 0.2, 1.9]}, "median ttft_ms is 0.6, below 2"),
+        ({"latency_ms": [3.0, 15.0, 19.9]}, "median latency_ms is 15, below 20"),
+        ({"latency_ms": [30.0, 42.0], "output_tokens": [1000, 1000]}, "median latency_ms per output token is 0.036"),
+        ({"latency_ms": [60.0], "arrival_ms": [5.0], "finish_ms": [60_005.0]}, "is 1000 times latency_ms"),
+        ({"latency_ms": [60.0], "arrival_ms": [5.0], "finish_ms": [5.06]}, "is 0.001 times latency_ms"),
+        ({"latency_ms": [60.0], "arrival_ms": [5.0], "finish_ms": [5.04]}, "is 0.0006667 times latency_ms"),
     ],
 )
 def test_what_looks_like_seconds_is_refused(columns: dict, told: str) -> None:
     frame = requests(**columns)
-    with pytest.raises(InvalidInput, match=f'milliseconds are due.*{told}.*unit="s"'):
+    remedy = r'Give unit="s" \(command line: --unit s\) .* or unit="ms" \(--unit ms\)'
+    with pytest.raises(InvalidInput, match=rf"milliseconds are due.*{told}.*{remedy}"):
         RequestTable.from_frame(frame, unit=None)
     assert RequestTable.from_frame(frame, unit="ms").num_rows == frame.height
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"ttft_ms": [2.0, 2.0]}, {"latency_ms": [20.0, 20.0]}, {"itl_ms": [0.2, 0.2]}, {"ttft_ms": [0.0, 0.0]}],
+)
+def test_what_may_be_milliseconds_is_not_refused(columns: dict) -> None:
+    assert RequestTable.from_frame(requests(**columns), unit=None).notes == ()
+
+
+@pytest.mark.parametrize(("ratio", "noted"), [(0.0, 1), (0.66, 1), (0.68, 0), (1.0, 0), (1.49, 0), (1.51, 1), (1e3, 1)])
+def test_clocks_that_disagree_are_noted_once(tmp_path: Path, ratio: float, noted: int) -> None:
+    frame = requests(arrival_ms=[0.0, 10.0, 20.0], latency_ms=[200.0, 200.0, 0.0]).with_columns(
+        finish_ms=pl.col("arrival_ms") + ratio * pl.col("latency_ms")
+    )
+    table = RequestTable.from_frame(frame, notes=["toy"])
+    assert table.num_rows == 3
+    assert [note for note in table.notes if f"finish_ms − arrival_ms is {ratio:.3g} times latency_ms" in note] == list(
+        table.notes[1:]
+    )
+    assert len(table.notes) == 1 + noted
+    assert read_requests(write_table(table, tmp_path / "t.parquet")).notes == table.notes
+    assert read_requests(write_table(table, tmp_path / "t.csv"), unit="ms").notes == table.notes[1:]
+
+
+@pytest.mark.parametrize("name", ["ttft_ms", "itl_ms", "latency_ms"])
+def test_absurd_latencies_are_bad_rows(name: str) -> None:
+    table = RequestTable.from_frame(requests(**{name: [1e12, 300.0, 1.1e12, 3e302]}))
+    assert table.collect()[name].to_list() == [1e12, 300.0]
+    assert dict(table.bad_rows.reasons) == {f"{name} is above 1e+12 ms (30 years)": 2}
+    with pytest.raises(
+        BadRows, match=r"\(30 years\): 1100000000000\.0.*strict=False \(command line: leave out --strict\)"
+    ):
+        RequestTable.from_frame(requests(**{name: [300.0, 1.1e12]}), strict=True)
+
+
+def test_finish_on_another_clock_than_arrival_is_bad() -> None:
+    table = RequestTable.from_frame(requests(arrival_ms=[0.0, 5.0, 1.7e12], finish_ms=[9.0, 1.7e12, 1.7e12 + 9]))
+    assert table.bad_rows.examples == ((2, "finished over 30 years after it arrived"),)
 
 
 def test_str_tells_rows_units_unknowns_bad_rows_and_notes() -> None:
@@ -257,9 +296,7 @@ def test_round_trip_is_exact(shared_data: Path, tmp_path: Path, kind: str, name:
 
 @given(
     st.lists(
-        st.tuples(
-            st.text(st.characters(codec="utf-8"), min_size=1), st.floats(0, allow_infinity=False), st.floats(width=32)
-        ),
+        st.tuples(st.text(st.characters(codec="utf-8"), min_size=1), st.floats(0, 1e12), st.floats(width=32)),
         min_size=1,
         max_size=8,
         unique_by=lambda row: row[0],
@@ -297,6 +334,41 @@ def test_parquet_of_poagame_needs_no_unit_but_others_do(tmp_path: Path) -> None:
 def test_write_refuses_other_suffixes(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"cannot write t\.xlsx: give a name that ends in \.parquet or \.csv"):
         write_table(RequestTable.from_frame(requests(latency_ms=[9.0])), tmp_path / "t.xlsx")
+
+
+def test_write_refuses_absent_folders_and_folders(tmp_path: Path) -> None:
+    table = RequestTable.from_frame(requests(latency_ms=[9.0]))
+    with pytest.raises(InvalidInput, match=r"there is no folder .*absent; make it first"):
+        write_table(table, tmp_path / "absent" / "t.csv")
+    (tmp_path / "t.csv").mkdir()
+    with pytest.raises(InvalidInput, match="it is a folder; give the name of a file"):
+        write_table(table, tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_table_may_be_written_onto_its_own_source(tmp_path: Path, suffix: str) -> None:
+    frame = requests(latency_ms=[float(i) for i in range(100, 5100)])
+    path, link = tmp_path / f"t{suffix}", tmp_path / f"link{suffix}"
+    write_table(RequestTable.from_frame(frame), path)
+    link.symlink_to(path)
+    for target in (path, link):
+        assert write_table(read_requests(path), target) == target
+        assert read_requests(path).collect().equals(frame)
+    assert link.is_symlink()
+    assert sorted(tmp_path.iterdir()) == sorted([path, link])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_an_interrupted_write_loses_nothing(tmp_path: Path, suffix: str) -> None:
+    path = write_table(RequestTable.from_frame(requests(latency_ms=[9.0])), tmp_path / f"t{suffix}")
+    before = path.read_bytes()
+    table = RequestTable.from_frame(requests(latency_ms=[9.0, 8.0]))
+    unparsed = pl.col("request_id").cast(pl.Int64).alias("ttft_ms")
+    broken = RequestTable(table.frame.with_columns(unparsed), "x", "memory", table.bad_rows, (), 2)
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        write_table(broken, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_own_parquet_is_read_lazily_and_a_column_costs_only_itself(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import gzip
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,11 +35,30 @@ class Source:
         """The file's name without its folder."""
         return self.path.name
 
-    def open(self) -> gzip.GzipFile | io.BufferedReader:
-        """The file's bytes, unpacked if it is gzipped."""
-        with self.path.open("rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        return gzip.open(self.path, "rb") if zipped else self.path.open("rb")
+    @contextmanager
+    def open(self) -> Generator[gzip.GzipFile | io.BufferedReader]:
+        """The file's bytes, unpacked if it is gzipped.
+
+        Raises
+        ------
+        InvalidInput
+            If the gzip stream turns out to be cut short or damaged, while it is read.
+        """
+        with self.path.open("rb") as packed:
+            zipped = packed.read(2) == b"\x1f\x8b"
+            packed.seek(0)
+            try:
+                yield gzip.GzipFile(fileobj=packed) if zipped else packed
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise self.damaged(error) from error
+
+    def damaged(self, error: Exception) -> InvalidInput:
+        """What to raise where a library finds that the file is not whole, in one paragraph."""
+        said = " ".join(str(error).split()) or type(error).__name__
+        return InvalidInput(
+            f"{self.name} is cut short or damaged ({said:.200}): copy it again from where it was made, or have it "
+            "written again"
+        )
 
     @cached_property
     def start(self) -> bytes:
@@ -46,10 +67,12 @@ class Source:
         Raises
         ------
         InvalidInput
-            If there is no such file.
+            If there is no such file, or its gzip stream is cut short or damaged.
         EmptyTable
             If it is empty.
         """
+        if self.path.is_dir():
+            raise InvalidInput(f"{self.path} is a folder; give the path of one file in it")
         if not self.path.is_file():
             raise InvalidInput(f"no file {self.path}; give the path of one file")
         with self.open() as file:
@@ -82,7 +105,10 @@ class Source:
     def header(self) -> tuple[str, ...]:
         """The column names, if the file is a Parquet file or its first line reads as a CSV header."""
         if self.is_parquet:
-            return tuple(pl.read_parquet_schema(self.path))
+            try:
+                return tuple(pl.read_parquet_schema(self.path))
+            except pl.exceptions.PolarsError as error:
+                raise self.damaged(error) from error
         try:
             line = self.start.decode("utf-8-sig", errors="strict" if len(self.start) < _START else "ignore")
         except UnicodeDecodeError:
@@ -106,7 +132,7 @@ class Source:
             with zipfile.ZipFile(self.path) as archive:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
         except zipfile.BadZipFile as error:
-            raise InvalidInput(f"{self.name} is a broken npz archive ({error}); copy or write it again") from error
+            raise self.damaged(error) from error
 
     def csv(self) -> pl.LazyFrame:
         """The rows of a CSV, every value as text; `REASON` marks those with too few fields, such as a last one cut off.
@@ -119,8 +145,9 @@ class Source:
         suspect = commas < len(self.header) - 1
         if not pl.scan_lines(self.path).select(suspect.any()).collect(engine="streaming").item():
             return frame
-        with io.TextIOWrapper(self.open(), encoding="utf-8", errors="replace", newline="") as file:
-            lengths = list(map(len, csv.reader(file)))
+        with self.open() as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="")
+            lengths = list(map(len, csv.reader(text)))
         header = next(number for number, length in enumerate(lengths) if length)
         short = [n for n, length in enumerate(lengths[header:]) if 0 < length < len(self.header)]
         blank = [n for n, length in enumerate(lengths[header:]) if length == 0]

@@ -6,6 +6,9 @@ context length; the requests in flight follow from the two: concurrency = kv_usa
 
 from __future__ import annotations
 
+import zlib
+from zipfile import BadZipFile
+
 import numpy as np
 import polars as pl
 
@@ -30,6 +33,8 @@ def _arrays(source: Source, names: frozenset[str]) -> dict[str, np.ndarray]:
     try:
         with np.load(source.path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
+    except (BadZipFile, EOFError, zlib.error) as error:
+        raise source.damaged(error) from error
     except (ValueError, OSError) as error:
         raise InvalidInput(f"{source.name}: cannot read {', '.join(sorted(names))} from it ({error})") from error
 
