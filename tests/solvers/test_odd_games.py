@@ -39,7 +39,7 @@ def test_latencies_of_very_different_size_are_told_apart(game: RoutingGame) -> N
 
     def settled(s: tuple[int, ...]) -> bool:  # each request against its own alternatives
         moves = ((i, (*s[:i], j, *s[i + 1 :])) for i in range(len(s)) for j in range(game.num_actions))
-        return all(oracle.cost(s, i) <= oracle.cost(other, i) * (1 + 1e-9) for i, other in moves)
+        return all(oracle.cost(s, i) <= oracle.cost(other, i) * (1 + 1e-12) for i, other in moves)
 
     costs = [oracle.social(s) for s in oracle.profiles() if settled(s)]
     report = pg.price_of_anarchy(game)
