@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Generator
@@ -29,12 +30,13 @@ Files = Annotated[
     list[Path], typer.Argument(help="Measured files: requests or router decisions, of any format poagame reads.")
 ]
 Format = Annotated[str | None, typer.Option("--format", help="Read as this format instead of looking at the content.")]
+Unit = Annotated[str | None, typer.Option(help="Of the times in poagame's own CSV: ms or s.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")]
 
 
 @app.callback()
 def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
-    app.info.epilog = "debug" if debug else None
+    """Take `--debug`, which `main` has seen already."""
 
 
 @app.command("reproduce")
@@ -42,6 +44,7 @@ def reproduce_command(
     out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results"),
 ) -> None:
     """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, heat maps."""
+    _require_plots()
     from poagame.reproduce import reproduce
     from poagame.reproduce.pipeline import NUM_STEPS
 
@@ -62,6 +65,7 @@ def estimate_command(
     overlap_weight: Annotated[float, typer.Option(help="Worth of a cached block, in the metric's unit.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
     format: Format = None,
+    unit: Unit = None,
     strict: Strict = False,
     out: Annotated[
         Path | None, typer.Option(help="Also write a report with figures and CSVs into this folder.")
@@ -70,22 +74,27 @@ def estimate_command(
 ) -> None:
     """PoA-hat of your own requests or router decisions, with bootstrap intervals, and the knee."""
     from poagame.estimator import poa_hat
+    from poagame.estimator.levels import knee_of_levels, knee_or_reason
     from poagame.measured import DecisionTable
-    from poagame.reproduce import estimate_report, knee_or_reason
 
+    if out is not None:
+        _require_plots()
+    options: dict[str, Any] = {
+        "metric": metric,
+        "stage": stage,
+        "window": window,
+        "overlap_weight": overlap_weight,
+        "seed": seed,
+    }
     tables: list[tuple[str, RequestTable | DecisionTable]] = []
     for file in files:
-        table = _read(file, format, strict)
+        table = _read(file, format, unit, strict)
         tables.append((str(file), table))
         chosen = cost or ("decision" if isinstance(table, DecisionTable) else "frozen")
         estimate = poa_hat(
             table,
             chosen,  # pyright: ignore[reportArgumentType]
-            metric=metric,
-            stage=stage,  # pyright: ignore[reportArgumentType]
-            window=window,
-            overlap_weight=overlap_weight,
-            seed=seed,
+            **options,
         )
         if as_json:
             groups = estimate.by_group.to_dicts()
@@ -107,9 +116,14 @@ def estimate_command(
             if not isinstance(table, DecisionTable):
                 knee = knee_or_reason(table, metric)
                 typer.echo(f"no knee: {knee}\n" if isinstance(knee, str) else f"{knee}\n")
+    requests = [table for _, table in tables if not isinstance(table, DecisionTable)]
+    if len(requests) > 1 and not as_json:
+        typer.echo(f"all files together: {knee_of_levels(requests, metric)}\n")
     if out is not None:
+        from poagame.reproduce import estimate_report
+
         with _progress(len(tables) + 1) as step:
-            report = estimate_report(tables, out, metric=metric, overlap_weight=overlap_weight, step=step)
+            report = estimate_report(tables, out, cost=cost, step=step, **options)
         typer.echo(f"wrote {report}", err=as_json)
 
 
@@ -121,12 +135,13 @@ def convert_command(
         str | None, typer.Option(help="requests, sweep or decisions; by default what the file holds.")
     ] = None,
     format: Format = None,
+    unit: Unit = None,
     strict: Strict = False,
 ) -> None:
     """Write a measured file in poagame's own schema."""
     from poagame.measured import write_table
 
-    table = _read(source, format, strict, kind, ("requests", "decisions", "sweep"))
+    table = _read(source, format, unit, strict, kind, ("requests", "decisions", "sweep"))
     written = write_table(table, target)
     typer.echo(f"{table}\n\nwrote {written}")
 
@@ -134,6 +149,7 @@ def convert_command(
 def _read(
     file: Path,
     format: str | None,
+    unit: str | None,
     strict: bool,
     kind: str | None = None,
     kinds: tuple[str, ...] = ("requests", "decisions"),
@@ -151,10 +167,16 @@ def _read(
     errors: list[PoagameError] = []
     for name in (kind,) if kind else kinds:
         try:
-            return readers[name](file, format, strict=strict)
+            return readers[name](file, format, strict=strict, unit=unit)
         except UnknownFormat as error:
             errors.append(error)
     raise errors[0]
+
+
+def _require_plots() -> None:
+    """Refuse before any work where matplotlib is missing."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise PoagameError("figures need matplotlib, which is not installed: pip install 'poagame[plot]'")
 
 
 @contextmanager
@@ -174,10 +196,10 @@ def _progress(total: int) -> Generator[Callable[[str], None]]:
 def main() -> None:
     """Run the command line: an error of poagame's is one paragraph and exit status 2, without traceback unless `--debug`."""
     if "--debug" in sys.argv:
-        app()
+        app(prog_name="poagame")
         return
     try:
-        app()
-    except (PoagameError, OSError) as error:
+        app(prog_name="poagame")
+    except (PoagameError, OSError, EOFError) as error:
         typer.echo(f"poagame: {error}", err=True)
         sys.exit(2)

@@ -137,7 +137,9 @@ def plot_curves(
             colour, marker = COLOURS[k % len(COLOURS)], MARKERS[k % len(MARKERS)]
             if low is not value:
                 ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-            ax.plot(x, value, color=colour, marker=marker, label=name)
+            # later curves are drawn smaller, so that equal ones show as rings
+            size = max(2.5, 7.5 - 1.5 * k)
+            ax.plot(x, value, color=colour, marker=marker, markersize=size, linewidth=0.4 + 0.3 * size, label=name)
         for k, (name, level) in enumerate((references or {}).items()):
             ax.axhline(level, color=_GREY, linestyle=("--", ":", "-.")[k % 3], linewidth=1.1, label=name)
         _load_axis(ax, x, log=log_load)
@@ -150,8 +152,7 @@ def plot_curves(
             ax.yaxis.set_minor_formatter(plain if high < 30 * low else NullFormatter())
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.set_title(title, loc="left")
-        entries = len(curves) + len(references or {})
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=min(entries, 3))
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if max(map(len, curves)) > 20 else 3)
     return figure
 
 

@@ -36,6 +36,46 @@ def test_estimate_prints_a_table_and_writes_a_report(tmp_path: Path) -> None:
     assert list((tmp_path / "report").glob("*.svg"))
 
 
+def test_the_report_answers_what_was_asked(tmp_path: Path) -> None:
+    """Options given on the command line hold in the report too, and bad rows are in both."""
+    rows = pl.read_csv(shipped.path("agg5_sweep.requests"), infer_schema=False).filter(pl.col("phase") != "warm")
+    broken = rows.with_columns(error=pl.when(pl.int_range(pl.len()) % 10 == 0).then(pl.lit("timeout")))
+    path = tmp_path / "with_errors.csv"
+    broken.write_csv(path)
+    done = poagame("estimate", path, "--window", "20", "--cost", "congestion", "--seed", "5", "--out", tmp_path / "out")
+    report = (tmp_path / "out" / "report.md").read_text()
+    for text in (done.stdout, report):
+        assert "window: 20 consecutive requests" in " ".join(text.split())
+        assert "seed 5" in text
+        assert "request failed" in text
+    assert "definition: frozen" not in report
+
+
+def test_files_of_one_level_each_have_a_common_knee(tmp_path: Path) -> None:
+    rows = pl.read_csv(shipped.path("dynamo090_1P2D_w1_t0"), infer_schema=False)
+    files = []
+    for level in ("8", "16", "32", "64", "128", "256"):
+        files.append(tmp_path / f"c{level}.csv")
+        rows.filter(pl.col("concurrency") == level).write_csv(files[-1])
+    assert "all files together: knee seen" in poagame("estimate", *files).stdout
+
+
+def test_seconds_are_told_apart_by_the_unit(tmp_path: Path) -> None:
+    path = tmp_path / "seconds.csv"
+    rows = {"request_id": ["a", "b", "c", "d"], "arrival_ms": [0.0, 1, 2, 3], "decode_worker": ["1", "2", "1", "2"]}
+    pl.DataFrame(rows | {"latency_ms": [3.0, 4, 5, 6], "finish_ms": [3.0, 5, 7, 9]}).write_csv(path)
+    assert "--unit s" in poagame("estimate", path, ok=False).stderr
+    assert "PoA-hat (frozen)" in poagame("estimate", path, "--unit", "s").stdout
+
+
+def test_a_file_cut_short_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv.gz"
+    path.write_bytes(shipped.path("agg5_sweep.requests").read_bytes()[:20000])
+    done = poagame("estimate", path, ok=False)
+    assert "cut short or damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_estimate_of_decisions_as_json() -> None:
     found = json.loads(poagame("estimate", shipped.path("dynamo090_1P2D_w1_t0_decisions"), "--json").stdout)
     assert found["cost"] == "decision"

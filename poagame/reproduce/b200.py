@@ -112,7 +112,7 @@ def routing_game(
 
 
 def frozen_index(game: RoutingGame, realised: float) -> float:
-    """Realised cost over the assignment on latencies frozen at the empty cluster, ⌈C/W⌉ slots a worker: the paper's reading of OPT."""
+    """Realised cost over an assignment on latencies frozen at what a lone request sees, ℓ(1), with ⌈C/W⌉ slots a worker."""
     types = game.types()
     slots = -(-game.num_players // game.num_actions)
     frozen = np.repeat(np.asarray(game.latency(1.0))[:, None], slots, axis=1)
@@ -120,9 +120,9 @@ def frozen_index(game: RoutingGame, realised: float) -> float:
 
 
 def _excess(ratios: pl.Series) -> np.ndarray:
-    """(ratio − 1) in percent; NaN, a gap in a logarithmic plot, where rounding is all there is."""
+    """(ratio − 1) in percent, 0 where rounding is all there is."""
     excess = 100 * (ratios.to_numpy() - 1)
-    return np.where(excess > 1e-9, excess, np.nan)
+    return np.where(excess > 1e-9, excess, 0.0)
 
 
 def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], None]) -> Section:
@@ -159,26 +159,36 @@ def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], Non
                 )
     frame = pl.DataFrame(rows)
     figures = {}
-    for topology in TOPOLOGIES:
+    for topology, workers in TOPOLOGIES.items():
         part = frame.filter(pl.col("topology") == topology)
         plain, counted = part.filter(pl.col("overlap") == "none"), part.filter(pl.col("overlap") == "counted")
-        figures[f"b200_poa_{topology.replace('/', '_')}"] = (
-            f"{topology}: by how much the worst and the best equilibrium exceed the optimum on the fitted "
-            "B200 latency (exact; a gap where "
-            "they equal it), what the frozen index makes of the same equilibria, and the bounds for all "
-            "games with this latency.",
+        stem, loads = topology.replace("/", "_"), np.array(CONCURRENCIES)
+        figures[f"b200_poa_{stem}"] = (
+            f"{topology}: price of anarchy and of stability of the routing game on the fitted B200 latency, exact. Points "
+            f"left of C = {4 * workers} lie below the measured load of 4 requests a worker.",
             plot_curves(
-                np.array(CONCURRENCIES),
+                loads,
                 {
-                    "PoA, exact, overlap": _excess(counted["poa"]),
-                    "PoS, exact, overlap": _excess(counted["pos"]),
-                    "PoA, exact, no overlap": _excess(plain["poa"]),
-                    "frozen index, no overlap": _excess(plain["frozen_index"]),
-                    "bound, atomic": _excess(plain["bound_atomic"]),
-                    "bound, nonatomic": _excess(plain["bound_nonatomic"]),
+                    "PoA, overlap counted": _excess(counted["poa"]),
+                    "PoS, overlap counted": _excess(counted["pos"]),
+                    "PoA = PoS, no overlap": _excess(plain["poa"]),
                 },
-                ylabel="excess over the optimum [%]",
-                log_value=True,
+                ylabel="(equilibrium / optimum − 1) [%]",
+                title=f"B200 latency, {topology}",
+            ),
+        )
+        figures[f"b200_index_{stem}"] = (
+            f"{topology}: what the frozen index makes of the same equilibria, and the bounds for all games with this latency.",
+            plot_curves(
+                loads,
+                {
+                    "frozen index, no overlap": plain["frozen_index"].to_numpy(),
+                    "bound, atomic": plain["bound_atomic"].to_numpy(),
+                    "bound, nonatomic": plain["bound_nonatomic"].to_numpy(),
+                    "PoA, exact, no overlap": plain["poa"].to_numpy(),
+                },
+                ylabel="ratio [1]",
+                references={"1": 1.0},
                 title=f"B200 latency, {topology}",
             ),
         )
@@ -200,6 +210,8 @@ def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], Non
             f"{100 * (largest - 1):.2g} %. The *frozen index*, worst equilibrium over an assignment on "
             "latencies frozen at the empty cluster, "
             f"rises to {index:.3g} on the same equilibria: it measures load, not selfishness.",
+            "Loads below 4 requests a worker (C < 8 on two workers, C < 20 on five) are outside the measured range, "
+            "where the fit is extrapolated.",
             "The bounds hold for all congestion games (atomic, C players) and all routing networks "
             "(nonatomic, edge loads up to C) with "
             "multiples of this latency, without overlap; overlap is a player-specific reward and lies "

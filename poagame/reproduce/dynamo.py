@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from poagame.estimator import poa_hat
+from poagame.estimator.levels import level_means
 from poagame.measured import DecisionTable, RequestTable, read_decisions, read_requests
 from poagame.plotting import plot_heat_map
 from poagame.reproduce.recorded import (
     decision_section,
     described,
     idle_latency,
-    levels_of,
     provenance,
     request_section,
     steady_latency,
@@ -47,10 +47,10 @@ def dynamo_sections(step: Callable[[str], None]) -> list[Section]:
 
 
 def _disaggregated(topology: str, table: RequestTable) -> list[Section]:
-    means = levels_of(table, ["latency_ms", "ttft_ms", "itl_ms"])
-    top = max(means["latency_ms"])
-    share = means["ttft_ms"][top] / means["latency_ms"][top]
-    low, high = min(means["itl_ms"].values()), max(means["itl_ms"].values())
+    levels = level_means(table, "latency_ms", "ttft_ms", "itl_ms")
+    last = levels.row(-1, named=True)
+    top, share = last["concurrency"], last["ttft_ms"] / last["latency_ms"]
+    low, high = (float(f(levels["itl_ms"].to_numpy())) for f in (np.min, np.max))
     bottleneck = (
         f"**The queue is at the one prefill worker.** At C = {top}, {share:.0%} of the mean latency is time to first "
         f"token, while the mean inter-token latency stays within {low:.2f} to {high:.2f} ms over all levels. End-to-end "

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from poagame.estimator.knee import Knee
+from poagame.estimator.levels import knee_of_levels
 from poagame.measured import DecisionTable, RequestTable
 from poagame.plotting import plot_knee
 from poagame.reproduce.b200 import b200_sections
 from poagame.reproduce.dynamo import dynamo_sections
-from poagame.reproduce.recorded import decision_section, knee_of_levels, request_section
+from poagame.reproduce.recorded import decision_section, request_section
 from poagame.reproduce.section import Section, write_report
 
 NUM_STEPS = 30

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from poagame.errors import PoagameError
-from poagame.estimator import find_knee, poa_hat
+from poagame.estimator import poa_hat
 from poagame.estimator.knee import Knee
+from poagame.estimator.levels import knee_or_reason, level_means, steady_rows
 from poagame.latency import Latency, Polynomial
 from poagame.measured import DecisionTable, RequestTable, SweepTable
 from poagame.measured.fit import LatencyFit, fit_points
@@ -120,35 +121,11 @@ def decision_section(name: str, table: DecisionTable, stem: str, seed: int = 0) 
 def provenance(table: RequestTable | DecisionTable | SweepTable) -> str:
     """Where a table comes from, what to know about it, and its bad rows."""
     lines = [f"Source: `{table.source}` ({table.format}), {table.num_rows:,} usable rows."]
-    lines += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
+    lines += table.notes
     if table.bad_rows.count:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in table.bad_rows.reasons.items())
         lines.append(f"**{table.bad_rows.count} bad rows** are in no window, nor in any load ({reasons}).")
     return "\n".join(f"- {line}" for line in lines)
-
-
-def knee_or_reason(table: RequestTable, metric: str) -> Knee | str:
-    """Bracket the knee of the table's curve over concurrency, or say why there is none to bracket."""
-    try:
-        return find_knee(table, metric=metric)
-    except PoagameError as error:
-        return str(error)
-
-
-def knee_of_levels(tables: Sequence[RequestTable], metric: str) -> Knee | str:
-    """Bracket the knee of several files that hold one load level each, as load generators write them."""
-    loads: list[float] = []
-    means: list[float] = []
-    for table in tables:
-        if "concurrency" not in table.columns or metric not in table.columns:
-            return f"{table.source} does not say concurrency and {metric}"
-        levels = _levels(table, metric)
-        loads += levels["concurrency"].to_list()
-        means += levels[metric].to_list()
-    try:
-        return find_knee((loads, means))
-    except PoagameError as error:
-        return str(error)
 
 
 def idle_latency(table: RequestTable, metric: str) -> tuple[Latency | Literal["unloaded"], str]:
@@ -156,15 +133,15 @@ def idle_latency(table: RequestTable, metric: str) -> tuple[Latency | Literal["u
     if "concurrency" not in table.columns:
         return "unloaded", "frozen, unloaded median"
     lowest = pl.col("concurrency") == pl.col("concurrency").min()
-    level = _steady(table).filter(lowest).select(pl.col("concurrency").first(), pl.col(metric).median())
+    level = steady_rows(table).filter(lowest).select(pl.col("concurrency").first(), pl.col(metric).median())
     load, median = level.collect().row(0)
     return Polynomial([[median]]), f"frozen, latency at C = {load}"
 
 
 def steady_latency(table: RequestTable, metric: str = "latency_ms") -> LatencyFit:
     """Mean metric of a closed-loop sweep against requests in flight a worker, C/W: one point a level."""
-    workers = _steady(table).select(pl.col("decode_worker").n_unique()).collect().item()
-    levels = _levels(table, metric)
+    workers = steady_rows(table).select(pl.col("decode_worker").n_unique()).collect().item()
+    levels = level_means(table, metric)
     load, mean = levels["concurrency"].to_numpy() / workers, levels[metric].to_numpy()
     return fit_points(load, mean, "saturating", metric=metric, unit="ms")
 
@@ -172,14 +149,6 @@ def steady_latency(table: RequestTable, metric: str = "latency_ms") -> LatencyFi
 def described(fit: LatencyFit) -> str:
     """Parameters of a fit in words."""
     return ", ".join(f"{name} {value:.4g}" for name, value in fit.parameters.items() if np.isfinite(value))
-
-
-def _steady(table: RequestTable) -> pl.LazyFrame:
-    return table.frame.filter(pl.col("phase") != "warm") if "phase" in table.columns else table.frame
-
-
-def _levels(table: RequestTable, metric: str) -> pl.DataFrame:
-    return _steady(table).group_by("concurrency").agg(pl.col(metric).mean()).collect().sort("concurrency")
 
 
 def _is_curve(frame: pl.DataFrame) -> bool:
@@ -194,9 +163,3 @@ def _band(frame: pl.DataFrame, loads: np.ndarray) -> tuple[np.ndarray, np.ndarra
     placed = pl.DataFrame({"concurrency": loads}).join(frame, on="concurrency", how="left").sort("concurrency")
     value, low, high = (placed[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("value", "low", "high"))
     return value, low, high
-
-
-def levels_of(table: RequestTable, columns: Sequence[str]) -> Mapping[str, Mapping[int, float]]:
-    """Means of columns by concurrency, for the sentences of a report."""
-    frame = _steady(table).group_by("concurrency").agg(pl.col(list(columns)).mean()).collect().sort("concurrency")
-    return {c: dict(zip(frame["concurrency"].to_list(), frame[c].to_list(), strict=True)) for c in columns}
