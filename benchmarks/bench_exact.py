@@ -2,9 +2,10 @@
 
     python benchmarks/bench_exact.py
 
-(a) Worst and best equilibrium at N = 128 requests of K = 5 types on W = 2 and W = 5 workers; the rival is a NumPy pass
+(a) `price_of_anarchy` (worst and best equilibrium, optimum, certificates) at N = 128 requests of K = 5 types on W = 2 and W = 5 workers; the rival is a NumPy pass
 over all load vectors (pairwise necessary conditions, then types, then the transportation problems by scipy's HiGHS).
-(b) Optimum at N = 100,000, K = 50, W = 1,000, proved by its dual bound; and at N = 2,000, K = 50, W = 20 beside scipy's
+    Then a hard case: a table with plateaus, on which nearly all load vectors look alike.
+(b) `social_optimum` at N = 100,000, K = 50, W = 1,000, proved by its dual bound; and at N = 2,000, K = 50, W = 20 beside scipy's
 dense assignment of requests to replicated marginal-cost slots.
 """
 
@@ -17,28 +18,44 @@ import numpy as np
 from measuring import header, measure, row
 from scipy.optimize import linear_sum_assignment, linprog
 
-from poagame.certificates.duality import assignment_lower_bound
+from poagame.anarchy import price_of_anarchy
 from poagame.games.routing import RoutingGame
-from poagame.latency import Saturating
+from poagame.latency import Saturating, Tabulated
+from poagame.outcome import Outcome
 from poagame.solvers.load_vectors import extreme_equilibria, typed_problem
-from poagame.solvers.transport import assign
+from poagame.solvers.optimum import social_optimum
 
 
 def game(requests: int, types: int, workers: int) -> RoutingGame:
     rng = np.random.default_rng(0)
     capacity = rng.uniform(1.5, 3.0, workers) * requests / workers
     latency = Saturating(
-        rng.uniform(1, 5, workers), rng.uniform(0.01, 0.1, workers), rng.uniform(1, 3, workers), capacity
+        rng.uniform(11, 15, workers), rng.uniform(0.01, 0.1, workers), rng.uniform(1, 3, workers), capacity
     )
     counts = np.full(types, requests // types) + (np.arange(types) < requests % types)
     return RoutingGame(latency, rng.uniform(0.0, 10.0, (types, workers)), multiplicity=counts)
 
 
 Extreme = tuple[float, float]
+TOLERANCE = 1e-9
 
 
 def search(workers: int) -> Callable[[], Extreme]:
     given = game(128, 5, workers)
+
+    def action() -> Extreme:
+        found = price_of_anarchy(given)
+        assert found.exact
+        return found.worst.social_cost, found.best.social_cost
+
+    return action
+
+
+def plateaus(workers: int) -> Callable[[], Extreme]:
+    overlap = 1e-3 * np.random.default_rng(0).random((5, workers))
+    given = RoutingGame(
+        Tabulated([0.0, 60.0, 80.0, 130.0], [5.0, 5.0, 9.0, 20.0]), overlap, multiplicity=[26, 26, 26, 25, 25]
+    )
 
     def action() -> Extreme:
         found = extreme_equilibria(typed_problem(given))
@@ -70,14 +87,14 @@ def numpy_pass(workers: int) -> Callable[[], Extreme]:
             for j in range(workers):
                 for u in range(workers):
                     if j != u:  # some type on j must not want to go to u
-                        spread = (gain[:, j] - gain[:, u]).max() + problem.tolerance
+                        spread = (gain[:, j] - gain[:, u]).max() + TOLERANCE
                         loads = loads[
                             (loads[:, j] == 0) | (latency[j, loads[:, j]] <= latency[u, loads[:, u] + 1] + spread)
                         ]
             for n in loads:
                 stay, move = latency[range(workers), n] - gain, latency[range(workers), n + 1] - gain
                 others = np.where(np.eye(workers, dtype=bool), np.inf, move[:, None, :]).min(axis=2)
-                accepts = stay <= others + problem.tolerance
+                accepts = stay <= others + TOLERANCE
                 if (n > counts @ accepts).any() or not (accepts & (n > 0)).any(axis=1).all():
                     continue
                 congestion = float((n[n > 0] * latency[range(workers), n][n > 0]).sum())
@@ -109,17 +126,13 @@ def slots(given: RoutingGame, depth: int) -> np.ndarray:
     return np.where(np.isfinite(total), steps, np.inf).T
 
 
-def optimum(requests: int, types: int, workers: int, depth: int) -> Callable[[], float]:
+def optimum(requests: int, types: int, workers: int) -> Callable[[], float]:
     given = game(requests, types, workers)
-    groups = given.types()
-    prices = slots(given, depth)
 
     def action() -> float:
-        found = assign(prices, -groups.overlap, groups.counts)
-        assert found.loads.max() < depth or not np.isfinite(prices[:, -1]).any()
-        bound = assignment_lower_bound(prices, -groups.overlap, groups.counts, found.prices)
-        assert abs(found.cost - bound) <= 1e-9 * abs(found.cost)
-        return found.cost
+        found = social_optimum(given)
+        assert found.outcome is Outcome.OPTIMAL
+        return found.social_cost
 
     return action
 
@@ -155,15 +168,17 @@ def main() -> None:
         ours, rival = measure(search, workers), measure(numpy_pass, workers, repeats=repeats, warm_up=workers == 2)
         if not np.allclose(ours.answer, rival.answer, rtol=1e-9):
             raise AssertionError(f"worst and best equilibrium differ: {ours.answer} and {rival.answer}")
-        line("worst and best equilibrium, `extreme_equilibria`", size, ours, ours)
+        line("`price_of_anarchy`", size, ours, ours)
         line("rival: NumPy pass over all load vectors", size, rival, ours)
-    large = measure(optimum, 100_000, 50, 1_000, 310)
-    line("optimum with its dual bound, `assign`", "N = 100,000, K = 50, W = 1,000", large, large)
+    hard = measure(plateaus, 5, repeats=1, warm_up=False)
+    line("the same search on a table with plateaus (a hard case, once)", "N = 128, K = 5, W = 5", hard, hard)
+    large = measure(optimum, 100_000, 50, 1_000)
+    line("`social_optimum`", "N = 100,000, K = 50, W = 1,000", large, large)
     size = "N = 2,000, K = 50, W = 20"
-    ours, rival = measure(optimum, 2_000, 50, 20, 310), measure(dense, 2_000, 50, 20, 310, repeats=3)
+    ours, rival = measure(optimum, 2_000, 50, 20), measure(dense, 2_000, 50, 20, 310, repeats=3)
     if abs(ours.answer - rival.answer) > 1e-9 * abs(rival.answer):
         raise AssertionError(f"optimal costs differ: {ours.answer} and {rival.answer}")
-    line("optimum with its dual bound, `assign`", size, ours, ours)
+    line("`social_optimum`", size, ours, ours)
     line("rival: scipy `linear_sum_assignment` on replicated slots", size, rival, ours)
 
 
