@@ -2,11 +2,12 @@
 
     python benchmarks/bench_exact.py
 
-(a) `price_of_anarchy` (worst and best equilibrium, optimum, certificates) at N = 128 requests of K = 5 types on W = 2 and W = 5 workers; the rival is a NumPy pass
-over all load vectors (pairwise necessary conditions, then types, then the transportation problems by scipy's HiGHS).
-    Then a hard case: a table with plateaus, on which nearly all load vectors look alike.
-(b) `social_optimum` at N = 100,000, K = 50, W = 1,000, proved by its dual bound; and at N = 2,000, K = 50, W = 20 beside scipy's
-dense assignment of requests to replicated marginal-cost slots.
+(a) `price_of_anarchy` (worst and best equilibrium, optimum, certificates) at N = 128 requests of K = 5 types on W = 2
+and W = 5 workers; the rival finds worst and best equilibrium by a NumPy pass over all load vectors (pairwise necessary
+conditions, then types, then the transportation problems by scipy's HiGHS). Then a hard case: a table with plateaus, on
+which many load vectors look alike.
+(b) `social_optimum` at N = 100,000, K = 50, W = 1,000, proved by its dual bound; and at N = 2,000, K = 50, W = 20
+beside scipy's dense assignment of requests to replicated marginal-cost slots.
 """
 
 from __future__ import annotations
