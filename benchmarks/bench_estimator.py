@@ -1,6 +1,6 @@
 """PoA-hat (frozen) on a large Parquet file: seconds and peak memory, beside what it costs to read the columns alone.
 
-    python benchmarks/bench_estimator.py [rows, default 1000000]
+    python benchmarks/bench_estimator.py [rows, default 10000000]
 
 The file is written by one fresh process and each measurement is taken in another, so that neither the writing nor an
 earlier measurement counts towards a peak. It is poagame's own format: arrival_ms, finish_ms, latency_ms, decode_worker,
@@ -97,7 +97,7 @@ def measure(task: Callable[[Path], object], path: Path) -> tuple[float, float, o
 
 
 def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     fresh = multiprocessing.get_context("spawn")
     tasks: dict[str, Callable[[Path], object]] = {
         "polars.scan_parquet(…).select(…).collect()": read_columns,
