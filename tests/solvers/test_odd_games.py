@@ -194,3 +194,21 @@ def test_load_price_bound_holds_on_the_coarsest_grid() -> None:
 def test_odd_starts_are_refused(start: list[object]) -> None:
     with pytest.raises(InvalidInput):
         pg.equilibrium(RoutingGame(Polynomial([[0.0, 1.0]]), np.zeros((2, 2))), start=start)
+
+
+@pytest.mark.parametrize(("more", "holds"), [(1e-6, False), (1e-8, False), (1e-13, True)])
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_a_certificate_forgives_rounding_and_nothing_more(more: float, holds: bool, unit: float) -> None:
+    game = RoutingGame(unit * Polynomial([[1.0 + more], [1.0]]), np.zeros((2, 2)))
+    assert pg.certify_nash(game, [0, 1]).holds is holds
+    assert bool(pg.batched.best_response([game], start=[0, 1], max_rounds=1).converged[0])  # it moves, or was there
+
+
+def test_ties_that_only_rounding_breaks_are_ties() -> None:
+    """0.1 · 3 exceeds 0.3 by one unit in the last place: three requests on the first worker are an equilibrium."""
+    game = RoutingGame(Polynomial([[0.0, 0.1], [0.3, 0.0]]), np.zeros((3, 2)))
+    assert 0.1 * 3 > 0.3
+    assert sorted(game.loads(s)[0] for s in pg.equilibria(game).profiles) == [2.0, 3.0]
+    assert pg.price_of_anarchy(game).worst.social_cost == pytest.approx(0.9)
+    three = RoutingGame(Polynomial([[0.3, 0.0], [0.0, 0.1], [0.3, 0.0]]), np.zeros((3, 3)))
+    assert max(three.loads(s)[1] for s in pg.equilibria(three).profiles) == 3.0
