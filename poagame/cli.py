@@ -105,10 +105,12 @@ def estimate_command(
                 "low": estimate.low,
                 "high": estimate.high,
             }
+            knee = None if isinstance(table, DecisionTable) else str(knee_or_reason(table, metric))
             rows = {"count": table.bad_rows.count, "reasons": dict(table.bad_rows.reasons)}
             typer.echo(
                 json.dumps(
-                    {**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows}, allow_nan=False
+                    {**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows, "knee": knee},
+                    allow_nan=False,
                 )
             )
         else:

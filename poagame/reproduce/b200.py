@@ -78,9 +78,9 @@ def _fit_section(fits: dict[str, LatencyFit]) -> Section:
             "stated). End-to-end latency = TTFT + (OSL − 1) × TPOT of the two reported averages, as a "
             "function of concurrency, fitted by "
             "`base + slope·x + strain·x/(capacity − x)`.",
-            f"**{straight} of {len(fits)} series show no capacity**: up to the highest concurrency measured a "
-            "straight line is not rejected, and "
-            "the fit says so instead of inventing a saturation point. What follows from these fits therefore "
+            f"**No series shows a capacity.** In {straight} of {len(fits)} a straight line is not rejected up to the highest "
+            f"concurrency measured; in the other {len(fits) - straight} the last point alone lies above the line, and the "
+            "fitted capacity runs to the edge of the search just beyond it, which identifies none. What follows therefore "
             "says nothing about saturation.",
             f"Main series, {MAIN_SERIES}: "
             + "; ".join(f"{k} {v:.5g}" for k, v in main.parameters.items())

@@ -125,11 +125,20 @@ def grid_section(table: RequestTable, decisions: DecisionTable, sweep: RequestTa
             column = "frozen" if stem == "frozen" else "assignment_ratio"
             figures[f"grid_{phase}_{stem}"] = (
                 f"Recorded grid, {meaning} (simulated engine), one run a cell: {label}, with 95% intervals within the run.",
-                _heat_map(part, column, f"{stem}_low", f"{stem}_high", label, meaning),
+                _heat_map(
+                    part, column, f"{stem}_low", f"{stem}_high", label, f"{meaning} (simulated engine), one run a cell"
+                ),
             )
     figures["grid_regret"] = (
         "Recorded grid, both phases: the router's mean regret on its own costs, with 95% intervals within the run.",
-        _heat_map(own, "mean_regret", "mean_regret_low", "mean_regret_high", "mean regret [blocks]", "own decisions"),
+        _heat_map(
+            own,
+            "mean_regret",
+            "mean_regret_low",
+            "mean_regret_high",
+            "mean regret [blocks]",
+            "router's own decisions (real), one run a cell",
+        ),
     )
     sentences = [_by_temperature(frame.filter(pl.col("phase") == phase)) for phase in ("low", "high")]
     return Section(

@@ -13,7 +13,7 @@ from poagame.plotting import plot_knee
 from poagame.reproduce.b200 import b200_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
-from poagame.reproduce.section import Section, write_report
+from poagame.reproduce.section import Section, check_folder, write_report
 
 NUM_STEPS = 30
 """About how many steps `reproduce` announces, for a progress bar."""
@@ -34,6 +34,7 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
     step : callable
         Told what comes next, for a progress bar.
     """
+    check_folder(out)
     sections = [*b200_sections(step), *dynamo_sections(step)]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)

@@ -20,8 +20,8 @@ from poagame.reproduce.section import Section, folded
 
 _READING = {
     "frozen": "*Frozen* divides what requests took by an assignment on frozen latencies. It is an index: with the latency "
-    "of an idle cluster it grows with load whatever the router does, and with a latency fitted to the same requests it "
-    "stays near 1.",
+    "of an idle cluster it grows with load whatever the router does; a latency fitted to the same requests pulls it "
+    "towards 1 over all levels together, and what is left at a level is the fit's misfit.",
     "congestion": "*Congestion* divides by the exact optimum of each window's routing game. Its *assignment ratio* "
     "compares the router's assignment with that optimum, both under the model: the excess that the model gives it, if a "
     "window's requests overlap in time. A realised ratio away from 1 beside an assignment ratio near 1 is the misfit of "

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from poagame._arrays import require
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -42,6 +44,7 @@ def write_report(sections: Sequence[Section], out: Path, title: str, preface: st
     """Write `report.md` with its figures (SVG and PNG) and tables (CSV) into the folder `out`; return the report's path."""
     from poagame.plotting import save
 
+    check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     lines = [f"# {title}", "", preface, ""]
     for section in sections:
@@ -61,6 +64,11 @@ def write_report(sections: Sequence[Section], out: Path, title: str, preface: st
     report = out / "report.md"
     report.write_text("\n".join(lines), encoding="utf-8")
     return report
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a report's folder that is a file."""
+    require(out.is_dir() or not out.exists(), f"{out} is a file; give a folder for the report")
 
 
 def folded(summary: str, text: str) -> str:

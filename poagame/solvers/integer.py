@@ -12,11 +12,14 @@ from poagame._arrays import FloatArray, IntArray
 from poagame.certificates.duality import congestion_totals
 from poagame.games.routing import RoutingGame
 
+TOLERANCE = 1e-6
+"""HiGHS's feasibility tolerance, in the unit of what one request pays; bounds are lowered by it for each request."""
+
 TIME_LIMIT = 10.0
 """Seconds after which HiGHS gives its best profile and bound."""
 
 
-def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tuple[IntArray | None, float]:
+def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tuple[IntArray | None, float, float]:
     r"""Optimal loads [W] where n·ℓ(n) is any function: one binary for each worker and load; and a proved lower bound.
 
     .. math:: \min \sum_{jn} z_{jn} G_j(n) - \sum_{kj} g_{kj} x_{kj}, \quad \sum_n z_{jn} = 1,\ \sum_n n z_{jn} = \sum_k x_{kj},\
@@ -25,7 +28,12 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
     Given whole loads the rest is a transportation problem, so x needs no integrality.
     """
     depth, workers = total.shape
-    unit = _unit(total, gain)
+    # what every placement pays alike would only blur the solver's absolute tolerances
+    alike = float(np.where(np.isfinite(total[1]), total[1], np.inf).min())
+    best = gain.max(axis=1)
+    constant = alike * float(counts.sum()) - float(counts @ best)
+    total, gain = total - alike * np.arange(depth)[:, None], gain - best[:, None]
+    unit = _unit(total[1:] / np.arange(1.0, depth)[:, None], gain)
     total, gain = total / unit, gain / unit
     pick = cp.Variable((depth, workers), boolean=True)
     place = cp.Variable(gain.shape, nonneg=True)
@@ -41,11 +49,13 @@ def load_programme(total: FloatArray, gain: FloatArray, counts: IntArray) -> tup
         constraints,
     )
     if not _solve(problem):
-        return None, -np.inf
-    return np.asarray(pick.value).argmax(axis=0).astype(np.int64), unit * _dual_bound(problem)
+        return None, -np.inf, 0.0
+    slack = TOLERANCE * unit * float(counts.sum())
+    loads = np.asarray(pick.value).argmax(axis=0).astype(np.int64)
+    return loads, unit * _dual_bound(problem) + constant - slack, slack
 
 
-def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
+def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float, float]:
     r"""An optimal profile [N] of a game with affinity between unit requests, and a proved lower bound.
 
     Binaries say who is where; :math:`y_{ikj}` whether i and k meet on j (at most :math:`\min(x_{ij}, x_{kj})`, at least
@@ -55,7 +65,8 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
     assert game.request_weight is None
     n, workers = game.num_players, game.num_actions
     total = congestion_totals(game)
-    unit = _unit(total, float(game.overlap_weight) * game.overlap)
+    parts = float(game.overlap_weight) * np.concatenate([game.overlap, game.affinity], axis=1)
+    unit = _unit(total[1:] / np.arange(1.0, n + 1)[:, None], parts)
     total, omega = total / unit, float(game.overlap_weight) / unit
     finite = np.isfinite(total)
     pair = game.affinity + game.affinity.T
@@ -75,14 +86,14 @@ def affinity_programme(game: RoutingGame) -> tuple[IntArray | None, float]:
         cost = cost - omega * cp.sum(cp.multiply(np.repeat(pair[first, second][:, None], workers, axis=1), meet))
     problem = cp.Problem(cp.Minimize(cost), constraints)
     if not _solve(problem):
-        return None, -np.inf
-    return np.asarray(at.value).argmax(axis=1).astype(np.int64), unit * _dual_bound(problem)
+        return None, -np.inf, 0.0
+    slack = TOLERANCE * unit * n
+    return np.asarray(at.value).argmax(axis=1).astype(np.int64), unit * _dual_bound(problem) - slack, slack
 
 
-def _unit(total: FloatArray, gain: FloatArray) -> float:
-    """A size of the costs, to divide by: HiGHS's tolerances are absolute."""
-    sizes = [np.abs(total[np.isfinite(total)]).max(initial=0.0) / max(1, len(total) - 1), np.abs(gain).max(initial=0.0)]
-    return float(max(sizes)) or 1.0
+def _unit(latency: FloatArray, gain: FloatArray) -> float:
+    """Size of what a request pays, to divide by: HiGHS's tolerances are absolute."""
+    return float(max(np.abs(latency[np.isfinite(latency)]).max(initial=0.0), np.abs(gain).max(initial=0.0))) or 1.0
 
 
 def _solve(problem: cp.Problem) -> bool:

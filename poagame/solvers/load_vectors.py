@@ -44,11 +44,13 @@ class TypedProblem:
     staying : [W, N+2]
         The same, less what counts as a tie: a request stays where this is not above its best alternative.
     gain : [K, W]
-        ω × overlap.
+        ω × overlap, less its largest entry in each row.
     counts : [K]
         Requests of each type.
     type_of : [N]
         Type of each request.
+    constant : float
+        Gain of all requests together that no placement changes, left out of `gain`.
     """
 
     latency: FloatArray
@@ -56,6 +58,7 @@ class TypedProblem:
     gain: FloatArray
     counts: IntArray
     type_of: IntArray
+    constant: float
 
     @property
     def num_requests(self) -> int:
@@ -93,12 +96,17 @@ def typed_problem(game: RoutingGame) -> TypedProblem:
     # types that gain the same are one (all of them, at overlap weight 0)
     gain, merged = np.unique(float(game.overlap_weight) * types.overlap, axis=0, return_inverse=True)
     merged = merged.reshape(-1)
+    # what a type gains on every worker moves nobody, and would only blur ties
+    everywhere = gain.max(axis=1)
+    gain = np.ascontiguousarray(gain - everywhere[:, None])
     counts = np.bincount(merged, types.counts, minlength=len(gain)).astype(np.int64)
     # costs are differences of latency and gain, so ties are judged against the size of both
     finite = np.isfinite(latency)
     lowered = np.where(finite, latency, 0.0)
     lowered = lowered - TIE_RTOL * (lowered + 2.0 * np.abs(gain).max())
-    return TypedProblem(latency, np.where(finite, lowered, np.inf), gain, counts, merged[types.type_of])
+    return TypedProblem(
+        latency, np.where(finite, lowered, np.inf), gain, counts, merged[types.type_of], float(counts @ everywhere)
+    )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -141,6 +149,7 @@ def extreme_equilibria(problem: TypedProblem, max_nodes: int = MAX_NODES) -> Ext
             _NONE,
         )
         _refuse(nodes, max_nodes, problem)
+    costs -= problem.constant
     return Extremes(flows[0], flows[1], float(costs[0]), float(costs[1]), nodes)
 
 

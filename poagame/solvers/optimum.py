@@ -33,11 +33,8 @@ from poagame.solvers.load_vectors import TypedProblem
 from poagame.solvers.room import check_room
 from poagame.solvers.transport import assign
 
-RTOL = 1e-9
+RTOL = 1e-11
 """Relative gap between cost and bound that rounding explains: the optimum then counts as proved."""
-
-PROGRAMME_RTOL = 1e-6
-"""The same where HiGHS proved the bound, whose tolerances are of this size."""
 
 MAX_BINARIES = 6_000
 """Most binaries (workers × loads) of the integer programme for a curve that is not convex; it takes seconds."""
@@ -59,8 +56,8 @@ class Optimum:
     lower_bound : float
         No profile costs less.
     outcome : Outcome
-        `OPTIMAL` where the two agree up to rounding (up to 1e-6 of the costs where an integer programme proved the
-        bound), else `BOUNDED`.
+        `OPTIMAL` where the two agree up to rounding (where an integer programme proved the bound: up to about 1e-6 of
+        what a request pays, for each request), else `BOUNDED`.
     """
 
     profile: IntArray
@@ -115,35 +112,37 @@ def _(game: RoutingGame) -> Optimum:
     check_room(game)
     if game.num_actions**game.num_players <= min(MAX_PROFILES, 300_000):
         return social_optimum.dispatch(object)(game)
-    heuristic, rtol = _local_search(game), RTOL
+    heuristic, slack = _local_search(game), 0.0
     bound = _priced_bound(game, heuristic)
     if game.request_weight is None and _num_meetings(game) <= MAX_MEETINGS:
         # imported here: cvxpy takes most of a second
         from poagame.solvers.integer import affinity_programme
 
-        profile, proved = affinity_programme(game)
-        rtol = PROGRAMME_RTOL
+        profile, proved, slack = affinity_programme(game)
         heuristic = min((heuristic, profile), key=game.social_cost) if profile is not None else heuristic
         bound = max(bound, proved)
-    return _judged(game, heuristic, bound, rtol)
+    return _judged(game, heuristic, bound, slack)
 
 
-def _judged(game: RoutingGame, profile: IntArray, bound: float, rtol: float = RTOL) -> Optimum:
+def _judged(game: RoutingGame, profile: IntArray, bound: float, slack: float = 0.0) -> Optimum:
     cost = float(game.social_cost(profile))
     if not np.isfinite(cost):
         raise InvalidInput("no assignment was found that keeps every worker below its capacity; raise capacities")
     # costs may be small differences of latency and overlap, so the size of both counts
     scale = float((game.weights * np.abs(game.request_costs(profile))).sum())
     scale += gain_scale(game) * float(game.weights.sum())
-    proved = cost - bound <= rtol * scale
-    return Optimum(profile, cost, bound, Outcome.OPTIMAL if proved else Outcome.BOUNDED)
+    allowed = RTOL * scale + 2.0 * slack
+    if bound > cost + allowed:  # no bound at all
+        bound = -np.inf
+    proved = cost - bound <= allowed
+    return Optimum(profile, cost, min(bound, cost), Outcome.OPTIMAL if proved else Outcome.BOUNDED)
 
 
 def _static(game: RoutingGame) -> Optimum:
     types = game.types()
     requests, workers = game.num_players, game.num_actions
     nothing = np.zeros((0, 0))
-    typed = TypedProblem(nothing, nothing, float(game.overlap_weight) * types.overlap, types.counts, types.type_of)
+    typed = TypedProblem(nothing, nothing, float(game.overlap_weight) * types.overlap, types.counts, types.type_of, 0.0)
     depth = min(requests, 4 * -(-requests // workers) + 8)
     while True:
         total = _totals(game, depth)
@@ -175,8 +174,8 @@ def _static(game: RoutingGame) -> Optimum:
     loads = flow.sum(axis=0)
     if touches[loads, np.arange(workers)].all():
         return _judged(game, typed.profile(flow), bound)
-    flow, proved = _off_the_envelope(total, typed, flow)
-    return _judged(game, typed.profile(flow), max(bound, proved), PROGRAMME_RTOL)
+    flow, proved, slack = _off_the_envelope(total, typed, flow)
+    return _judged(game, typed.profile(flow), max(bound, proved), slack)
 
 
 def _totals(game: RoutingGame, depth: int) -> FloatArray:
@@ -220,17 +219,17 @@ def _slope(column: FloatArray, a: int, b: int) -> float:
     return float(column[b] - column[a]) / (b - a)
 
 
-def _off_the_envelope(total: FloatArray, typed: TypedProblem, flow: IntArray) -> tuple[IntArray, float]:
+def _off_the_envelope(total: FloatArray, typed: TypedProblem, flow: IntArray) -> tuple[IntArray, float, float]:
     """Decide between loads where n·ℓ(n) is not convex: integer programme, or the envelope's own placement with no better bound."""
     if (total.shape[0] - 1) * total.shape[1] > MAX_BINARIES:
-        return flow, -np.inf
+        return flow, -np.inf, 0.0
     from poagame.solvers.integer import load_programme
 
-    loads, proved = load_programme(total, typed.gain, typed.counts)
+    loads, proved, slack = load_programme(total, typed.gain, typed.counts)
     if loads is None:
-        return flow, proved
+        return flow, proved, slack
     free = np.where(np.arange(max(1, loads.max())) < loads[:, None], 0.0, np.inf)
-    return assign(free, -typed.gain, typed.counts).flow, proved
+    return assign(free, -typed.gain, typed.counts).flow, proved, slack
 
 
 def _num_meetings(game: RoutingGame) -> int:

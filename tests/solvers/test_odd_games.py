@@ -12,6 +12,7 @@ from poagame.certificates.duality import load_price_lower_bound
 from poagame.errors import InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games import RoutingGame
 from poagame.latency import MM1, Latency, Polynomial, Saturating, Tabulated
+from poagame.solvers import optimum
 from poagame.solvers.load_vectors import typed_problem
 from tests import oracles
 
@@ -212,3 +213,49 @@ def test_ties_that_only_rounding_breaks_are_ties() -> None:
     assert pg.price_of_anarchy(game).worst.social_cost == pytest.approx(0.9)
     three = RoutingGame(Polynomial([[0.3, 0.0], [0.0, 0.1], [0.3, 0.0]]), np.zeros((3, 3)))
     assert max(three.loads(s)[1] for s in pg.equilibria(three).profiles) == 3.0
+
+
+@pytest.mark.parametrize("base", [0.0, 1e3, 1e6])
+def test_latency_and_overlap_that_nearly_cancel_do_not_hide_the_optimum(base: float) -> None:
+    """The concave curve on a large base that overlap pays back: only the small rest differs between placements."""
+    curve = Tabulated([0.0, 1.0, 2.0, 6.0], [base + 1.0, base + 1.0, base + 5.0, base + 5.0])
+    game = RoutingGame(curve, np.full((6, 3), base), 1.0)
+    found = pg.social_optimum(game)
+    assert found.social_cost == pytest.approx(oracles.Oracle(game).least(), abs=1e-8 * max(1.0, base))
+    assert found.lower_bound <= oracles.Oracle(game).least() + 1e-6
+    assert found.outcome is pg.Outcome.OPTIMAL
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_affinity_alone_is_solved_at_any_scale(scale: float) -> None:
+    rng = np.random.default_rng(0)
+    e = -np.triu(rng.integers(0, 4, (7, 7)), 1).astype(float)
+    game = RoutingGame(Polynomial([[0.0]] * 2), np.zeros((7, 2)), 1.0, scale * (e + e.T))
+    least = oracles.Oracle(game).least()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimum, "MAX_PROFILES", 1)
+        found = pg.social_optimum(game)
+    assert found.social_cost == pytest.approx(least, rel=1e-9)
+    assert found.lower_bound <= least + 1e-12 * scale
+
+
+def test_what_a_request_gains_everywhere_blurs_no_tie() -> None:
+    game = RoutingGame(Polynomial([[1.0], [2.0]]), [[-1e11, -1e11], [1e11, 1e11]])
+    assert pg.equilibria(game).profiles.tolist() == [[0, 0]]
+    report = pg.price_of_anarchy(game)
+    assert report.poa == pytest.approx(1.0, abs=1e-3)
+
+
+def test_regret_that_is_not_small_beside_the_optimum_is_not_exact() -> None:
+    """One request pays 1e12 whatever it does, with a weight that makes that nothing; the other's regret of 8 is hidden."""
+    game = RoutingGame(Polynomial([[1.0], [9.0]]), [[-1e12, -1e12], [0.0, 0.0]], 1.0, request_weight=[1e-12, 1.0])
+    try:
+        report = pg.price_of_anarchy(game)
+    except UndefinedRatio:
+        return
+    assert report.poa == pytest.approx(1.0) or not report.exact
+
+
+def test_an_optimum_of_rounding_dust_has_no_ratio() -> None:
+    with pytest.raises(UndefinedRatio):
+        pg.price_of_anarchy(RoutingGame(Polynomial([[0.1, 0.2], [1.0, 0.0]]), [[0.3, 0.0]]))
