@@ -134,7 +134,7 @@ def price_of_anarchy(game: FiniteGame, bound: PoaBound | None = None) -> Anarchy
     price of stability  = 1           best equilibrium 3
     optimum               3           optimal: the lower bound meets the cost
     max regret            0           of both equilibria
-    exact                             all load vectors of 2 requests of 1 types on 2 workers
+    exact                             all load vectors of 2 requests of 1 type on 2 workers
     """
     found = census(game)
     optimum = Optimum(found.optimum, found.optimum_cost, found.optimum_cost, Outcome.OPTIMAL)
@@ -161,9 +161,8 @@ def _(game: RoutingGame, bound: PoaBound | None = None) -> AnarchyReport:
         extremes = extreme_equilibria(problem)
     except TooLarge:
         return _from_starts(game, bound)
-    note = (
-        f"all load vectors of {game.num_players} requests of {len(problem.counts)} types on {game.num_actions} workers"
-    )
+    kinds = f"{len(problem.counts)} type{'s' if len(problem.counts) > 1 else ''}"
+    note = f"all load vectors of {game.num_players} requests of {kinds} on {game.num_actions} workers"
     worst, best = problem.profile(extremes.worst), problem.profile(extremes.best)
     return _report(game, worst, best, optimum, note, covered=True, bound=bound)
 
@@ -208,9 +207,9 @@ def _report(
         )
     if low.social_cost < optimum.social_cost:  # a heuristic optimum that an equilibrium beats
         optimum = replace(optimum, profile=low.profile, social_cost=low.social_cost)
+    if optimum.gap > 1e-5 * optimum.social_cost:  # proved against larger numbers than the cost that is left of them
+        optimum = replace(optimum, outcome=Outcome.BOUNDED)
     proved = optimum.outcome is Outcome.OPTIMAL
-    if optimum.gap > 1e-5 * optimum.social_cost:
-        proved = False
     blurred = game.num_players * max(high.certificate.max_regret, low.certificate.max_regret)
     if not (high.certificate.holds and low.certificate.holds) or blurred > 1e-6 * optimum.social_cost:
         covered, note = False, f"{note}; but the regret of a profile found there is not small against the optimum"
@@ -223,5 +222,5 @@ def _report(
 
 def _as_equilibrium(game: FiniteGame, profile: IntArray) -> Equilibrium:
     certificate = certify_nash(game, profile)
-    outcome = Outcome.CONVERGED if certificate.holds else Outcome.MAX_STEPS_REACHED
+    outcome = Outcome.CONVERGED if certificate.holds else Outcome.NO_EQUILIBRIUM_FOUND
     return Equilibrium(profile, float(game.social_cost(profile)), certificate, outcome, 0)

@@ -39,20 +39,22 @@ def assignment_lower_bound(
 def routing_lower_bound(game: RoutingGame, prices: ArrayLike, max_load: int | None = None) -> float:
     r"""Lower bound on the social cost of every profile of a static routing game, from prices [K] of its request types.
 
-    The slot prices are the steps of :math:`n\,\ell_j(n)`, evaluated here from the latency. With `max_load` given, loads beyond it are
-    bounded by the convexity that the caller vouches for; without it all loads up to N are looked at.
+    The slot prices are the steps of :math:`n\,\ell_j(n)`, evaluated here from the latency. With `max_load` given, each
+    further request on worker j is taken to cost :math:`\ell_j` at that load, which is too little as latency does not
+    decrease; without it all loads up to N are looked at.
     """
-    types = game.types()
-    depth = game.num_players if max_load is None else max_load
-    loads = np.arange(depth + 1.0)[:, None]
-    total = np.where(
-        loads > 0,
-        loads * np.where(loads > 0, game.latency(np.broadcast_to(loads, (depth + 1, game.num_actions))), 0.0),
-        0.0,
-    )
+    types, requests = game.types(), game.num_players
+    depth = requests if max_load is None else min(requests, max_load)
+    total = congestion_totals(game, depth)
     with np.errstate(invalid="ignore"):
-        steps = np.where(np.isfinite(total[1:]), total[1:] - np.where(np.isfinite(total[:-1]), total[:-1], 0.0), np.inf)
-    return assignment_lower_bound(steps.T, -float(game.overlap_weight) * types.overlap, types.counts, prices)
+        steps = np.diff(total, axis=0)
+    steps = np.where(np.isfinite(steps), steps, np.inf)
+    costs = -float(game.overlap_weight) * types.overlap
+    bound = assignment_lower_bound(steps.T, costs, types.counts, prices)
+    if depth < requests:
+        value = (as_floats(prices, "prices")[:, None] - costs).max(axis=0)
+        bound += requests * float(np.minimum(0.0, total[-1] / depth - value).sum())
+    return bound
 
 
 def load_price_lower_bound(game: RoutingGame, load_prices: ArrayLike, resolution: int = 2000) -> float:
@@ -98,9 +100,10 @@ def load_price_lower_bound(game: RoutingGame, load_prices: ArrayLike, resolution
     return max(plain, float((total - price * loads - bonus).min(axis=0).sum()) + placed)
 
 
-def congestion_totals(game: RoutingGame) -> FloatArray:
-    """[N+1, W]: n·ℓ_j(n), the cost of n unit requests on worker j before any overlap; 0 at n = 0."""
-    loads = np.broadcast_to(np.arange(game.num_players + 1.0)[:, None], (game.num_players + 1, game.num_actions))
+def congestion_totals(game: RoutingGame, max_load: int | None = None) -> FloatArray:
+    """[n+1, W]: n·ℓ_j(n), the cost of n unit requests on worker j before any overlap, up to `max_load` (N); 0 at n = 0."""
+    depth = game.num_players if max_load is None else max_load
+    loads = np.broadcast_to(np.arange(depth + 1.0)[:, None], (depth + 1, game.num_actions))
     total = np.zeros(loads.shape)
     total[1:] = loads[1:] * game.latency(loads[1:])
     return total

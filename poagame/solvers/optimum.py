@@ -19,9 +19,9 @@ import numpy as np
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.duality import (
     affinity_caps,
-    assignment_lower_bound,
     congestion_totals,
     load_price_lower_bound,
+    routing_lower_bound,
 )
 from poagame.certificates.nash import gain_scale
 from poagame.errors import InvalidInput
@@ -145,7 +145,7 @@ def _static(game: RoutingGame) -> Optimum:
     typed = TypedProblem(nothing, nothing, float(game.overlap_weight) * types.overlap, types.counts, types.type_of, 0.0)
     depth = min(requests, 4 * -(-requests // workers) + 8)
     while True:
-        total = _totals(game, depth)
+        total = congestion_totals(game, depth)
         latency = total[1:] / np.arange(1.0, depth + 1)[:, None]
         last = game.latency(np.full(game.num_actions, float(requests)))
         rising = bool((latency[1:] >= latency[:-1] * (1 - 1e-12)).all()) and bool(
@@ -167,23 +167,13 @@ def _static(game: RoutingGame) -> Optimum:
                 "their capacities",
             )
         depth = min(requests, 2 * depth)
-    bound = assignment_lower_bound(_steps(total), -typed.gain, types.counts, placed.prices)
-    if depth < requests:
-        bound += requests * float(np.minimum(0.0, beyond - value).sum())
+    bound = routing_lower_bound(game, placed.prices, depth)
     flow = placed.flow
     loads = flow.sum(axis=0)
     if touches[loads, np.arange(workers)].all():
         return _judged(game, typed.profile(flow), bound)
     flow, proved, slack = _off_the_envelope(total, typed, flow)
     return _judged(game, typed.profile(flow), max(bound, proved), slack)
-
-
-def _totals(game: RoutingGame, depth: int) -> FloatArray:
-    """[depth+1, W]: n·ℓ(n)."""
-    loads = np.broadcast_to(np.arange(depth + 1.0)[:, None], (depth + 1, game.num_actions))
-    total = np.zeros(loads.shape)
-    total[1:] = loads[1:] * game.latency(loads[1:])
-    return total
 
 
 def _steps(total: FloatArray) -> FloatArray:

@@ -50,7 +50,9 @@ def test_infinite_costs_have_infinite_or_no_regret() -> None:
 def test_type_prices_bound_every_profile_from_below(game: RoutingGame, seed: int) -> None:
     """Weak duality: any prices whatever give a lower bound."""
     prices = np.random.default_rng(seed).uniform(-5, 15, len(game.types().counts))
-    assert routing_lower_bound(game, prices) <= oracles.least_social_cost(game) + 1e-9
+    least = oracles.least_social_cost(game)
+    assert routing_lower_bound(game, prices) <= least + 1e-9
+    assert routing_lower_bound(game, prices, max_load=1) <= least + 1e-9
 
 
 @given(routing_games(max_requests=5, variants=VARIANTS), st.integers(0, 99))
