@@ -45,3 +45,7 @@ class MissingColumn(PoagameError):
 
 class FitFailed(PoagameError):
     """No latency of the family fits the points."""
+
+
+class Infeasible(PoagameError):
+    """No flow or profile meets the constraints: a demand cannot be routed, or not below the capacities."""

@@ -14,6 +14,7 @@ class Outcome(enum.Enum):
     OPTIMAL = "optimal: the lower bound meets the cost"
     BOUNDED = "not proved optimal: the optimum lies between the lower bound and the cost"
     NO_EQUILIBRIUM_FOUND = "no pure equilibrium was found"
+    TIME_LIMIT_REACHED = "stopped at the time limit without converging"
     NO_EQUILIBRIUM = "there is no pure equilibrium: every profile was looked at"
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a finite game must offer for every generic solver and certificate to work on it."""
+"""What a game must offer for the generic solvers and certificates of its kind to work on it."""
 
 from __future__ import annotations
 
@@ -35,6 +35,48 @@ class FiniteGame(Protocol):
 
     def social_cost(self, profile: ArrayLike) -> float | FloatArray:
         """Cost of `profile` [N] to all."""
+        ...
+
+
+@runtime_checkable
+class FlowGame(Protocol):
+    """A nonatomic game: demands that split over paths, with costs that depend on the loads [..., E] of edges."""
+
+    def edge_cost(self, load: ArrayLike) -> FloatArray:
+        """[..., E]: what one unit pays on each edge."""
+        ...
+
+    def beckmann(self, load: ArrayLike) -> float | FloatArray:
+        """Σ_e ∫₀^load cost: least exactly at the equilibria."""
+        ...
+
+    def social_cost(self, load: ArrayLike) -> float | FloatArray:
+        """Σ_e load · cost."""
+        ...
+
+    def marginal_cost_game(self) -> FlowGame:
+        """Return the game whose equilibria are the optima of this one (where load · cost is convex)."""
+        ...
+
+
+@runtime_checkable
+class JointlyConvexGame(Protocol):
+    """A game with convex costs and one convex feasible set X that the players may share, over real vectors x."""
+
+    def pseudogradient(self, x: ArrayLike) -> FloatArray:
+        """F(x), in the shape of x: each player's gradient of its own cost in its own variables."""
+        ...
+
+    def projection(self, x: ArrayLike) -> FloatArray:
+        """Return the point of X nearest to x."""
+        ...
+
+    def social_cost(self, x: ArrayLike) -> float:
+        """Cost of x to all."""
+        ...
+
+    def start(self) -> FloatArray:
+        """Return a point of X at which costs are finite."""
         ...
 
 
