@@ -100,8 +100,8 @@ def test_an_infinite_cost_is_an_infinite_regret() -> None:
 def test_chunks_and_bursts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     games = games_of("affine", "weighted", seed=3)
     whole = batched.best_response(games, np.zeros(N))
-    monkeypatch.setattr(batched, "_CHUNK_BYTES", 8 * N * W * 8)
-    monkeypatch.setattr(batched, "_BURST", 1)
+    monkeypatch.setattr("poagame.batched.routing._CHUNK_BYTES", 8 * N * W * 8)
+    monkeypatch.setattr("poagame.batched.routing._BURST", 1)
     parts = batched.best_response(games, np.zeros(N))
     np.testing.assert_array_equal(whole.profiles, parts.profiles)
     assert whole.num_rounds == parts.num_rounds > 2
