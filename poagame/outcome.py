@@ -11,9 +11,9 @@ class Outcome(enum.Enum):
     CONVERGED = "converged: the certificate holds at the returned point"
     MAX_STEPS_REACHED = "stopped at max_steps without converging"
     CYCLE_FOUND = "best replies came back to an earlier profile: the dynamics cycle"
-    OPTIMAL = "optimal: the lower bound meets the cost"
-    BOUNDED = "not proved optimal: the optimum lies between the lower bound and the cost"
-    NO_EQUILIBRIUM_FOUND = "no pure equilibrium was found"
+    OPTIMAL = "optimal: the bound meets the cost"
+    BOUNDED = "not proved optimal: the optimum lies between the bound and the cost"
+    NO_EQUILIBRIUM_FOUND = "no equilibrium was found"
     TIME_LIMIT_REACHED = "stopped at the time limit without converging"
     NO_EQUILIBRIUM = "there is no pure equilibrium: every profile was looked at"
 

@@ -139,7 +139,17 @@ def plot_curves(
                 ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
             # later curves are drawn smaller, so that equal ones show as rings
             size = max(2.5, 7.5 - 1.5 * k)
-            ax.plot(x, value, color=colour, marker=marker, markersize=size, linewidth=0.4 + 0.3 * size, label=name)
+            every = None if len(x) <= 20 else (k, 1 + len(x) // 20)
+            ax.plot(
+                x,
+                value,
+                color=colour,
+                marker=marker,
+                markevery=every,
+                markersize=size,
+                linewidth=0.4 + 0.3 * size,
+                label=name,
+            )
         for k, (name, level) in enumerate((references or {}).items()):
             ax.axhline(level, color=_GREY, linestyle=("--", ":", "-.")[k % 3], linewidth=1.1, label=name)
         _load_axis(ax, x, log=log_load)
@@ -273,8 +283,9 @@ def _with_band(given: Any) -> tuple[Any, Any, Any]:
 def _load_axis(ax: Axes, load: FloatArray, *, log: bool) -> None:
     if not log:
         return
-    ax.set_xscale("log", base=2)
-    ax.xaxis.set_major_locator(LogLocator(base=2.0, numticks=20))
+    base = 2.0 if load.max() < 1000.0 * load.min() else 10.0  # labels of doublings over many decades would overlap
+    ax.set_xscale("log", base=base)
+    ax.xaxis.set_major_locator(LogLocator(base=base, numticks=20))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(float(load.min()) / 1.15, float(load.max()) * 1.15)

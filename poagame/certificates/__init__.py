@@ -1,14 +1,32 @@
 """Is this answer right, and how far off? Evaluated from the game alone; imports no solver."""
 
+from poagame.certificates.correlated import CorrelatedCertificate, certify_correlated
 from poagame.certificates.duality import assignment_lower_bound, routing_lower_bound
+from poagame.certificates.flow import FlowCertificate, certify_flow, flow_lower_bound
+from poagame.certificates.logit import LogitCertificate, certify_logit
+from poagame.certificates.mixed import certify_mixed
 from poagame.certificates.nash import NashCertificate, certify_nash, regret
 from poagame.certificates.potential import FourCycle, is_exact_potential, potential, potential_violation
+from poagame.certificates.splittable import SplittableCertificate, certify_splittable
+from poagame.certificates.variational import VariationalCertificate, certify_variational
 
 __all__ = [
+    "CorrelatedCertificate",
+    "FlowCertificate",
     "FourCycle",
+    "LogitCertificate",
     "NashCertificate",
+    "SplittableCertificate",
+    "VariationalCertificate",
     "assignment_lower_bound",
+    "certify_correlated",
+    "certify_flow",
+    "certify_logit",
+    "certify_mixed",
     "certify_nash",
+    "certify_splittable",
+    "certify_variational",
+    "flow_lower_bound",
     "is_exact_potential",
     "potential",
     "potential_violation",

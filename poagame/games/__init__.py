@@ -1,6 +1,30 @@
 """What is played: players, actions, costs, social cost; no solving."""
 
-from poagame.games.protocols import FiniteGame
+from poagame.games import instances
+from poagame.games.congestion import CongestionGame
+from poagame.games.named import Certified, NamedGame
+from poagame.games.network import NetworkRouting
+from poagame.games.nfg import read_nfg, write_nfg
+from poagame.games.normal_form import NormalFormGame
+from poagame.games.protocols import FiniteGame, FlowGame, JointlyConvexGame
 from poagame.games.routing import RequestTypes, RoutingGame
+from poagame.games.splittable import SplittableRouting
+from poagame.games.tntp import read_tntp
 
-__all__ = ["FiniteGame", "RequestTypes", "RoutingGame"]
+__all__ = [
+    "Certified",
+    "CongestionGame",
+    "FiniteGame",
+    "FlowGame",
+    "JointlyConvexGame",
+    "NamedGame",
+    "NetworkRouting",
+    "NormalFormGame",
+    "RequestTypes",
+    "RoutingGame",
+    "SplittableRouting",
+    "instances",
+    "read_nfg",
+    "read_tntp",
+    "write_nfg",
+]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import Array, FloatArray, require
+from poagame._arrays import Array, FloatArray, as_floats, require
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.named import NamedGame
 from poagame.games.protocols import FiniteGame, as_profile, batch_action_costs, batch_social_cost
@@ -91,6 +93,71 @@ class NormalFormGame(NamedGame):
         table = cls(costs, social)
         return table.named(game.source, **game.certified) if isinstance(game, NamedGame) else table
 
+    @classmethod
+    def from_payoffs(cls, *payoffs: ArrayLike, offset: float = 0.0) -> NormalFormGame:
+        """Convert payoffs (more is better) to costs: cost = `offset` − payoff.
+
+        Equilibria do not depend on `offset`. A price of anarchy does, and needs positive costs: choose `offset` so that
+        `offset` − payoff is what an outcome costs, such as the most that could be earned less what is earned.
+
+        Parameters
+        ----------
+        *payoffs : N arrays [A1, …, AN]
+            One a player; the numbers of actions may differ.
+        offset : float
+
+        Raises
+        ------
+        InvalidInput
+            If the shapes differ or have not one axis a player, or a payoff is not finite.
+
+        Examples
+        --------
+        >>> game = NormalFormGame.from_payoffs([[3.0, 0.0, 1.0], [5.0, 1.0, 0.0]], [[3.0, 5.0, 0.0], [0.0, 1.0, 0.0]])
+        >>> game.available.tolist()
+        [[True, True, False], [True, True, True]]
+        >>> game.action_costs([1, 1])
+        array([[ 0., -1., inf],
+               [ 0., -1.,  0.]])
+        """
+        tables = [as_floats(table, f"payoffs of player {i}") for i, table in enumerate(payoffs)]
+        require(
+            len(tables) >= 1 and all(t.shape == tables[0].shape and t.ndim == len(tables) for t in tables),
+            f"payoffs are one array [A1, …, AN] for each of N players; got shapes {[t.shape for t in tables]}",
+        )
+        require(tables[0].size > 0, f"every player needs an action; got shape {tables[0].shape}")
+        require(bool(np.isfinite(offset)), f"offset must be finite; got {offset}")
+        most = max(tables[0].shape)
+        costs = np.full((len(tables), *(most,) * len(tables)), np.inf)
+        costs[(slice(None), *map(slice, tables[0].shape))] = offset - np.stack(tables)
+        return cls(costs)
+
+    def payoffs(self) -> FloatArray:
+        """[N, A1, …, AN]: payoff = −cost of each player, over the actions that players have (in their order)."""
+        actions = [np.flatnonzero(has) for has in self.available]
+        return -np.stack([table[np.ix_(*actions)] for table in self.costs])
+
+    @classmethod
+    def from_nashpy(cls, game: Any, offset: float = 0.0) -> NormalFormGame:
+        """Convert a `nashpy.Game`; costs as in `from_payoffs`."""
+        require(hasattr(game, "payoff_matrices"), f"a nashpy.Game has payoff_matrices; got {type(game).__name__}")
+        return cls.from_payoffs(*game.payoff_matrices, offset=offset)
+
+    def to_nashpy(self) -> Any:
+        """Convert to a `nashpy.Game` of payoffs −cost; actions that a player lacks are left out.
+
+        Raises
+        ------
+        InvalidInput
+            If there are not two players.
+        ImportError
+            If nashpy is not installed.
+        """
+        import nashpy
+
+        require(self.num_players == 2, f"nashpy's games have two players; this one has {self.num_players}")
+        return nashpy.Game(*self.payoffs())
+
     @property
     def num_players(self) -> int:
         """N, the number of players."""
@@ -102,14 +169,22 @@ class NormalFormGame(NamedGame):
         return self.costs.shape[1]
 
     def action_costs(self, profile: ArrayLike) -> FloatArray:
-        """What each player would pay for each action, the others fixed [..., N, A]."""
+        """What each player would pay for each action, the others fixed [..., N, A].
+
+        An action that the player lacks costs infinity. Where one of the others plays an action that it lacks, the player's own
+        actions cost 0: who is on a lacking action then always regrets it, so that no such profile is an equilibrium.
+        """
         s = as_profile(self, profile)
-        rows = []
-        for i in range(self.num_players):
-            others = np.delete(s, i, axis=-1)
-            table = np.moveaxis(self.costs[i], i, -1)
-            rows.append(table[tuple(np.moveaxis(others, -1, 0))])
-        return np.stack(rows, axis=-2)
+        costs, actions = self.costs, self.num_actions
+        out = np.empty((*s.shape, actions))
+        every = np.arange(actions)
+        for i, table in enumerate(costs):
+            index = [s[..., j, None] for j in range(len(costs))]
+            index[i] = every
+            out[..., i, :] = table[tuple(index)]
+        if not self.available.all():
+            out = np.where(self.available & np.isinf(out), 0.0, out)
+        return out
 
     def social_cost(self, profile: ArrayLike) -> float | FloatArray:
         """Cost of a profile to all, a number for one profile and [...] for many."""

@@ -75,6 +75,11 @@ class Polynomial(Latency):
         terms = [k * self.coefficients[..., k] for k in range(1, self._length)]
         return self._horner(terms or [0.0 * self.coefficients[..., 0]], load)
 
+    def curvature(self, load: Array) -> Array:
+        """Horner's rule on k(k−1)·c_k."""
+        terms = [k * (k - 1) * self.coefficients[..., k] for k in range(2, self._length)]
+        return self._horner(terms or [0.0 * self.coefficients[..., 0]], load)
+
     def primitive(self, load: Array) -> Array:
         """Horner's rule on c_k/(k+1), times the load."""
         return load * self._horner([self.coefficients[..., k] / (k + 1) for k in range(self._length)], load)
@@ -115,7 +120,7 @@ class BPR(Latency):
 
     def value(self, load: Array) -> Array:
         """t (1 + b (x/c)^p)."""
-        return self.free_flow_time * (1.0 + self.b * self._ratio_power(load))
+        return self.free_flow_time * (1.0 + self.b * BPR._ratio_power(self, load))
 
     def derivative(self, load: Array) -> Array:
         """t b p (x/c)^(p−1) / c; at x = 0 the limit 0 also for p < 1, where the slope times the load vanishes."""
@@ -126,9 +131,18 @@ class BPR(Latency):
         at_zero = xp.where(self.power == 1.0, self.free_flow_time * self.b / self.capacity, 0.0)
         return xp.where(used, slope, at_zero)
 
+    def curvature(self, load: Array) -> Array:
+        """t b p (p−1) (x/c)^(p−2) / c²; at x = 0 the limit 0 also for p < 2, where it times the load vanishes for p > 1."""
+        xp = namespace(load, self.power)
+        used = load > 1e-100 * self.capacity  # below, the power of a ratio could overflow
+        ratio = xp.where(used, load, self.capacity) / self.capacity
+        bend = self.free_flow_time * self.b * self.power * (self.power - 1.0) / self.capacity**2
+        at_zero = xp.where(self.power == 2.0, bend, 0.0)
+        return xp.where(used, bend * ratio ** (self.power - 2.0), at_zero)
+
     def primitive(self, load: Array) -> Array:
         """t x (1 + b (x/c)^p / (p+1))."""
-        bent = self.b * self._ratio_power(load) / (self.power + 1.0)
+        bent = self.b * BPR._ratio_power(self, load) / (self.power + 1.0)
         return self.free_flow_time * load * (1.0 + bent)
 
     def _ratio_power(self, load: Array) -> Array:
@@ -161,6 +175,10 @@ class MM1(Latency):
     def derivative(self, load: Array) -> Array:
         """1/(μ − x)²."""
         return _below(load, self.service_rate, lambda x: 1.0 / (self.service_rate - x) ** 2)
+
+    def curvature(self, load: Array) -> Array:
+        """2/(μ − x)³."""
+        return _below(load, self.service_rate, lambda x: 2.0 / (self.service_rate - x) ** 3)
 
     def primitive(self, load: Array) -> Array:
         """−log(1 − x/μ)."""
@@ -202,6 +220,10 @@ class Saturating(Latency):
         return _below(
             load, self.capacity, lambda x: self.slope + self.strain * self.capacity / (self.capacity - x) ** 2
         )
+
+    def curvature(self, load: Array) -> Array:
+        """2 g c/(c − x)³."""
+        return _below(load, self.capacity, lambda x: 2.0 * self.strain * self.capacity / (self.capacity - x) ** 3)
 
     def primitive(self, load: Array) -> Array:
         """a x + s x²/2 − g (x + c log(1 − x/c))."""

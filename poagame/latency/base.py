@@ -15,10 +15,12 @@ from typing import Self
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, as_floats, is_concrete, namespace, require
+from poagame.errors import InvalidInput
 
 
 class Latency(eqx.Module):
@@ -44,6 +46,26 @@ class Latency(eqx.Module):
     @abc.abstractmethod
     def primitive(self, load: Array) -> Array:
         """Integral of the latency from 0 to a checked load."""
+
+    def curvature(self, load: Array) -> Array:
+        """Second derivative of the latency at a checked load; here by automatic differentiation of `derivative`.
+
+        Raises
+        ------
+        InvalidInput
+            If `derivative` cannot be traced by JAX; the class must then give its own `curvature`.
+        """
+        with jax.enable_x64(True):
+            x = jnp.asarray(load, dtype=jnp.float64)
+            try:
+                bend = jax.jvp(self.derivative, (x,), (jnp.ones_like(x),))[1]
+            except jax.errors.TracerArrayConversionError as error:
+                name = type(self).__name__
+                raise InvalidInput(
+                    f"{name}.derivative is written for NumPy alone, so its slope is unknown; give {name} a "
+                    "curvature(load) method (the second derivative), or write derivative with jax.numpy"
+                ) from error
+        return bend if isinstance(load, jax.Array) else np.asarray(bend)
 
     def __call__(self, load: ArrayLike) -> Array:
         """Latency of each resource at `load` [..., R]; infinite from a capacity on, never NaN.
@@ -142,6 +164,10 @@ class Sum(Latency):
         """ℓ₁′ + ℓ₂′."""
         return self.first.derivative(load) + self.second.derivative(load)
 
+    def curvature(self, load: Array) -> Array:
+        """ℓ₁″ + ℓ₂″."""
+        return self.first.curvature(load) + self.second.curvature(load)
+
     def primitive(self, load: Array) -> Array:
         """∫ℓ₁ + ∫ℓ₂."""
         return self.first.primitive(load) + self.second.primitive(load)
@@ -169,6 +195,10 @@ class Scaled(Latency):
     def derivative(self, load: Array) -> Array:
         """Factor times ℓ′."""
         return self._times(self.latency.derivative(load))
+
+    def curvature(self, load: Array) -> Array:
+        """Factor times ℓ″."""
+        return self._times(self.latency.curvature(load))
 
     def primitive(self, load: Array) -> Array:
         """Factor times ∫ℓ."""
@@ -202,6 +232,10 @@ class Shifted(Latency):
         """ℓ′, which no constant changes."""
         return self.latency.derivative(load) + 0.0 * self.toll
 
+    def curvature(self, load: Array) -> Array:
+        """ℓ″, which no constant changes."""
+        return self.latency.curvature(load) + 0.0 * self.toll
+
     def primitive(self, load: Array) -> Array:
         """∫ℓ + toll · load."""
         return self.latency.primitive(load) + self.toll * load
@@ -229,6 +263,10 @@ class Preloaded(Latency):
     def derivative(self, load: Array) -> Array:
         """ℓ′(b + x)."""
         return self.latency.derivative(self.background + load)
+
+    def curvature(self, load: Array) -> Array:
+        """ℓ″(b + x)."""
+        return self.latency.curvature(self.background + load)
 
     def primitive(self, load: Array) -> Array:
         """∫ℓ from b to b + x; infinite where the background alone is past capacity."""

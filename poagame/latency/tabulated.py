@@ -72,6 +72,10 @@ class Tabulated(Latency):
         xp = namespace(load, slope)
         return xp.where(load >= left, slope, 0.0)
 
+    def curvature(self, load: Array) -> Array:
+        """0: between points the latency is a line (at a point its slope jumps, and the right side's counts)."""
+        return 0.0 * self.derivative(load)
+
     def primitive(self, load: Array) -> Array:
         """Area of the segments passed, plus the part of the present one."""
         left, height, slope, area = self._segment(load)

@@ -30,13 +30,18 @@ CONCURRENCIES = (2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
 TOPOLOGIES = {"1P/2D": 2, "1P/5D": 5}
 
 
-def b200_sections(step: Callable[[str], None]) -> list[Section]:
-    """Fits of every measured series, and the curves of the main one."""
+def measured_fits(step: Callable[[str], None]) -> tuple[SweepTable, dict[str, LatencyFit]]:
+    """Rows measured on B200, and the fitted end-to-end latency of each series."""
     step("reading the measured B200 rows")
     sweep = _with_latency(read_sweep(path("measured_b200_llama31_70b")))
     series = sweep.collect(["series"])["series"].unique().sort().to_list()
     step(f"fitting {len(series)} measured series")
     fits = {name: fit_latency(sweep, "saturating", metric="latency_ms", where={"series": name}) for name in series}
+    return sweep, fits
+
+
+def b200_sections(sweep: SweepTable, fits: dict[str, LatencyFit], step: Callable[[str], None]) -> list[Section]:
+    """Fits of every measured series, and the curves of the main one."""
     return [_fit_section(fits), _curve_section(sweep, fits[MAIN_SERIES], step)]
 
 

@@ -10,7 +10,8 @@ from poagame.estimator.knee import Knee
 from poagame.estimator.levels import knee_of_levels
 from poagame.measured import DecisionTable, RequestTable
 from poagame.plotting import plot_knee
-from poagame.reproduce.b200 import b200_sections
+from poagame.reproduce.b200 import b200_sections, measured_fits
+from poagame.reproduce.classical import classical_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
 from poagame.reproduce.section import Section, check_folder, write_report
@@ -35,7 +36,8 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
         Told what comes next, for a progress bar.
     """
     check_folder(out)
-    sections = [*b200_sections(step), *dynamo_sections(step)]
+    sweep, fits = measured_fits(step)
+    sections = [*b200_sections(sweep, fits, step), *dynamo_sections(step), *classical_sections(fits, step)]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)
 

@@ -2,8 +2,8 @@ r"""Best-response dynamics: players move in turn to their cheapest action until 
 
 In a game with an exact potential (static overlap, symmetric affinity) each move lowers it, so the dynamics end at a
 pure equilibrium [monderer1996]_; elsewhere (arrival-order affinity) they may cycle, which the outcome then says. A
-routing game runs as compiled code that keeps the loads: O(W) a visit, and O(N) more where there is affinity. Any
-other `FiniteGame` runs on its `action_costs`.
+routing game runs as compiled code that keeps the loads: O(W) a visit, and O(N) more where there is affinity. So does a
+congestion game whose cost tables fit. Any other `FiniteGame` runs on its `action_costs`.
 
 .. [monderer1996] Monderer, Shapley: Potential games, Games and Economic Behavior 14 (1996), 124-143.
 """
@@ -19,15 +19,20 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import IntArray, require
+from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
+from poagame.errors import TooLarge
+from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
+from poagame.solvers.congestion_rounds import play_cells
+from poagame.solvers.congestion_search import cell_problem
 from poagame.solvers.room import check_room
 from poagame.solvers.routing_rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
 
 Order = Literal["round_robin", "random", "most_regret"]
+Moves = Literal["best", "better"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +50,26 @@ class BestResponse:
         A player moves for a gain above `rtol` × its best cost. The default is a tenth of what the certificate takes for
         rounding; with a coarser one the dynamics may end short of an equilibrium, and the outcome says so.
     seed : int
-        Of the random order.
+        Of the random order, and of the random better moves in it.
+    moves : "best" or "better"
+        To the cheapest action, or to any that helps: the lowest numbered one, and in the random order a random one.
 
     Raises
     ------
     InvalidInput
-        If the order is unknown, `max_steps` or the seed is negative, or `rtol` is not positive.
+        If the order or the moves are unknown, `max_steps` or the seed is negative, or `rtol` is not positive.
     """
 
     order: Order = "round_robin"
     max_steps: int | None = None
     rtol: float = 1e-10
     seed: int = 0
+    moves: Moves = "best"
 
     def __post_init__(self) -> None:
         orders = ("round_robin", "random", "most_regret")
         require(self.order in orders, f"order is one of {orders}; got {self.order!r}")
+        require(self.moves in ("best", "better"), f"moves is 'best' or 'better'; got {self.moves!r}")
         require(self.max_steps is None or self.max_steps >= 0, f"max_steps must be >= 0; got {self.max_steps}")
         require(
             0.0 < self.rtol < np.inf, f"rtol must be positive, or rounding alone makes players move; got {self.rtol}"
@@ -101,7 +110,7 @@ class Equilibrium:
 def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: ArrayLike | None = None) -> Equilibrium:
     """Find a pure Nash equilibrium by best-response dynamics.
 
-    A visited player moves to its cheapest action, the lowest numbered of several.
+    A visited player moves to its cheapest action, the lowest numbered of several; with `moves="better"` to any cheaper one.
 
     Parameters
     ----------
@@ -109,7 +118,7 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     solver : BestResponse, optional
     start : [N], optional
         Profile to begin with. Without it, the requests of a routing game arrive by number, each picking its cheapest
-        worker given those before it; in any other game all players begin with action 0.
+        worker given those before it; in any other game, and with better moves, all players begin with action 0.
 
     Returns
     -------
@@ -159,10 +168,11 @@ _Play: TypeAlias = Callable[[IntArray, IntArray, int], tuple[IntArray, int]]
 def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
     """Run the dynamics of any finite game on its `action_costs`."""
     players = np.arange(game.num_players)
+    draws = _draws(solver, len(players))
 
     def play(profile: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
         profile = profile.copy()
-        moves, begin = 0, 0
+        moves, begin, chance = 0, 0, draws()
         while moves < min(budget, len(players)) and begin < len(players):
             costs = checked_costs(game, game.action_costs(profile))
             best, paid = costs.min(axis=1), costs[players, profile]
@@ -177,11 +187,21 @@ def _dynamics(game: FiniteGame, solver: BestResponse, start: IntArray | None, li
                 begin += 1
             if not wants[mover]:
                 break
-            profile[mover] = costs[mover].argmin()
+            if solver.moves == "best":
+                profile[mover] = costs[mover].argmin()
+            else:
+                helps = np.flatnonzero(costs[mover] + solver.rtol * np.abs(costs[mover]) < paid[mover])
+                profile[mover] = helps[int(chance[mover] * len(helps))]
             moves += 1
         return profile, moves
 
     return _rounds(play, np.zeros(len(players), np.int64) if start is None else start, len(players), solver, limit)
+
+
+def _draws(solver: BestResponse, players: int) -> Callable[[], FloatArray]:
+    """What picks among several better moves, a number in [0, 1) for each player a round: always the first, or a random one."""
+    rng = np.random.default_rng((solver.seed, 1))
+    return lambda: rng.random(players) if solver.order == "random" else np.zeros(players)
 
 
 def _rounds(play: _Play, profile: IntArray, visits: int, solver: BestResponse, limit: int) -> _End:
@@ -207,6 +227,8 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
     require(game.overlap.ndim == 2, "this is a batch of games: use poagame.batched.best_response")
     requests = game.num_players
     check_room(game)
+    if solver.moves == "better":
+        return _dynamics.dispatch(object)(game, solver, start, limit)
     rows, omega = len(game.overlap), float(game.overlap_weight)
     counts = np.ones(rows, np.int64) if game.multiplicity is None else np.array(game.multiplicity)
     width = min(1024, 1 << int(requests // rows - 1).bit_length())
@@ -242,3 +264,36 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
             seats = np.asarray(in_turn(problem, seats, np.arange(len(seats)), 0)[0])
         seats, steps, cycles = _rounds(play, seats, len(seats), solver, limit)
     return seats[taken].astype(np.int64), steps, cycles
+
+
+@_dynamics.register
+def _(game: CongestionGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
+    profile = np.zeros(game.num_players, np.int64) if start is None else start
+    has = game.available[game.row_of, profile].all()
+    try:
+        problem = cell_problem(game) if has else None
+    except TooLarge:
+        problem = None
+    if problem is None:
+        return _dynamics.dispatch(object)(game, solver, start, limit)
+    draws = _draws(solver, game.num_players)
+    better, by_regret = solver.moves == "better", solver.order == "most_regret"
+
+    def play(profile: IntArray, order: IntArray, budget: int) -> tuple[IntArray, int]:
+        cells = problem.cell_of(profile)
+        moves = play_cells(
+            problem.cost,
+            problem.shape,
+            problem.sets,
+            problem.types.type_of,
+            cells,
+            order,
+            solver.rtol,
+            budget,
+            better,
+            by_regret,
+            draws(),
+        )
+        return problem.action[cells], int(moves)
+
+    return _rounds(play, profile, game.num_players, solver, limit)

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import Array, FloatArray, IntArray, require
 from poagame.certificates.duality import (
     affinity_caps,
     congestion_totals,
@@ -49,8 +49,8 @@ class Optimum:
 
     Attributes
     ----------
-    profile : [N] int64
-        The best profile found.
+    profile : [N] int64, or float64
+        The best profile found: actions of a finite game, loads [E] of a network, flows [N, A] of players that split.
     social_cost : float
         Its cost, evaluated by the game.
     lower_bound : float
@@ -60,7 +60,7 @@ class Optimum:
         what a request pays, for each request), else `BOUNDED`.
     """
 
-    profile: IntArray
+    profile: Array
     social_cost: float
     lower_bound: float
     outcome: Outcome
@@ -83,6 +83,8 @@ def social_optimum(game: FiniteGame) -> Optimum:
       n·ℓ(n) is not convex and the game is not too large for it.
     - `RoutingGame` with affinity or weights: exact by enumeration or integer programme for small games; beyond, a
       local optimum with a Lagrangian lower bound, labelled `BOUNDED`.
+    - `CongestionGame`: by branch and bound over counts of equal players, with an integer programme beyond.
+    - `NetworkRouting`, `SplittableRouting`: as the equilibrium of marginal costs, with the Frank–Wolfe bound.
     - any other finite game: by enumeration.
 
     Raises
@@ -97,7 +99,7 @@ def social_optimum(game: FiniteGame) -> Optimum:
     >>> import poagame as pg
     >>> game = pg.RoutingGame(pg.latency.Polynomial([[0.0, 1.0], [2.0, 0.0]]), [[0.0, 0.0], [0.0, 0.0]])
     >>> print(pg.social_optimum(game))
-    social cost 3, lower bound 3 (optimal: the lower bound meets the cost)
+    social cost 3, lower bound 3 (optimal: the bound meets the cost)
     """
     found = census(game)
     if not np.isfinite(found.optimum_cost):

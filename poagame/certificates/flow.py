@@ -1,0 +1,234 @@
+r"""Is this flow a Wardrop equilibrium, how far off, and what does that leave open about the equilibrium's cost?
+
+Shares no code with the solvers: distances come from scipy's Dijkstra on a graph built here, conservation from node balances and, where
+path flows are given, from walking them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
+
+from poagame._arrays import FloatArray, IntArray, require
+from poagame.games.network import NetworkRouting
+from poagame.latency.convexity import total_cost_is_convex
+
+CONSERVATION_RTOL = 1e-12
+"""Imbalance that rounding explains, relative to the total demand."""
+
+ROUNDING = 1e-15
+"""Part of the total cost below which a gap is rounding."""
+
+CELLS = 16
+"""Intervals on which the error bar bounds each edge."""
+
+Paths: TypeAlias = tuple[IntArray, IntArray, FloatArray, IntArray]
+"""path_ptr [P + 1], path_edges, flow [P], commodity [P]."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FlowCertificate:
+    """How far a flow is from a Wardrop equilibrium.
+
+    Attributes
+    ----------
+    relative_gap : float
+        (total − shortest) / total: the part of what all pay that shortest paths at these costs would save; 0 exactly at equilibria.
+    gap, total, shortest : float
+        The same in cost units: Σ load · cost, and Σ demand · distance.
+    conservation_error : float
+        Largest imbalance of a node (and, where path flows were given, of a commodity or an edge), relative to the total demand.
+    paths_checked : bool
+        Whether path flows were given and walked: node balances alone do not tell commodities apart.
+    cost_low, cost_high : float
+        The social cost of every exact equilibrium lies between.
+    rtol : float
+        Relative gap that was asked for.
+    """
+
+    relative_gap: float
+    gap: float
+    total: float
+    shortest: float
+    conservation_error: float
+    paths_checked: bool
+    cost_low: float
+    cost_high: float
+    rtol: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether demand is carried and the relative gap is at most `rtol`."""
+        return self.conservation_error <= CONSERVATION_RTOL and self.relative_gap <= self.rtol
+
+    def __str__(self) -> str:
+        """Gap, conservation and error bar in a line."""
+        verdict = "holds" if self.holds else "does not hold"
+        return (
+            f"relative gap {self.relative_gap:.2g} (asked {self.rtol:.2g}), conservation error "
+            f"{self.conservation_error:.2g}, equilibrium cost in [{self.cost_low:.10g}, {self.cost_high:.10g}]: {verdict}"
+        )
+
+
+def certify_flow(
+    game: NetworkRouting, load: ArrayLike, rtol: float = 1e-9, paths: Paths | None = None
+) -> FlowCertificate:
+    r"""Certificate of `load` [E] as a Wardrop equilibrium of `game`.
+
+    Notes
+    -----
+    The error bar. Let f be the load, f* an equilibrium, G the gap. The variational inequalities at f and f* give
+    :math:`\sum_e (\ell_e(f)-\ell_e(f^*))(f_e-f^*_e) \le G` (terms ≥ 0, as latencies are nondecreasing) and
+    :math:`|C(f)-C(f^*)| \le G + \sum_e f_e\,|\Delta\ell_e|`. For every λ > 0 the right side is at most
+    :math:`(1+\lambda) G + \sum_e \max_\delta |\Delta\ell_e(\delta)|\,(f_e-\lambda|\delta|)`, and each maximum, over a monotone function
+    times a falling one, is bounded from the ends of intervals. The best of several λ around the linearised optimum is taken.
+
+    Raises
+    ------
+    InvalidInput
+        If the load has another shape, or is negative or NaN.
+    """
+    x = np.asarray(load, dtype=np.float64)
+    require(x.shape == (game.num_edges,), f"load must be [E] = ({game.num_edges},); got shape {x.shape}")
+    cost = np.asarray(game.edge_cost(x), dtype=np.float64)
+    total = float(game.social_cost(x))
+    distance = commodity_distances(game, cost)
+    shortest = float(np.where(game.demand > 0, game.demand, 0.0) @ np.where(game.demand > 0, distance, 0.0))
+    gap = total - shortest if np.isfinite(total) else np.inf
+    relative = max(gap, 0.0) / total if 0.0 < total < np.inf else (0.0 if total == 0.0 else np.inf)
+    error = _imbalance(game, x)
+    if paths is not None:
+        error = max(error, _path_error(game, x, paths))
+    low, high = _equilibrium_cost(game, x, cost, total, gap)
+    return FlowCertificate(relative, gap, total, shortest, error, paths is not None, low, high, rtol)
+
+
+def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
+    r"""Return a number that no feasible flow's social cost undercuts, tight if `load` is optimal.
+
+    At prices :math:`g_e = \ell_e(x_e) + x_e\ell_e'(x_e)` convexity of :math:`x\,\ell(x)` gives
+    :math:`C(y) \ge C(x) - (\sum_e g_e x_e - \sum_k d_k\,\mathrm{dist}_k(g))` for every feasible y (the Frank–Wolfe bound). −∞ where
+    load · latency is not known to be convex on some edge.
+    """
+    x = np.asarray(load, dtype=np.float64)
+    price = np.asarray(game.latency.marginal_cost(x), dtype=np.float64)
+    if not total_cost_is_convex(game.latency).all() or not np.isfinite(price[x > 0]).all():
+        return -np.inf
+    distance = commodity_distances(game, price)
+    wanted = game.demand > 0
+    paid = float(game.demand[wanted] @ distance[wanted])
+    used = x > 0
+    cost = float(game.social_cost(x))
+    return cost - float(x[used] @ price[used]) + paid - 4 * ROUNDING * cost
+
+
+def commodity_distances(game: NetworkRouting, cost: FloatArray) -> FloatArray:
+    """[K]: least cost of a path of each commodity at edge costs [E] ≥ 0, infinite without one; 0 demand counts too."""
+    size, first = game.num_nodes, game.first_through
+    # a twin of each node below first_through sends its edges; arriving happens at the node itself, which sends none
+    twin = np.arange(size) + np.where(np.arange(size) < first, size, 0)
+    tail, head = twin[game.tail], game.head
+    finite = np.isfinite(cost)
+    order = np.lexsort((cost[finite], head[finite], tail[finite]))
+    t, h, c = tail[finite][order], head[finite][order], cost[finite][order]
+    cheapest = np.ones(t.size, dtype=bool)
+    cheapest[1:] = (t[1:] != t[:-1]) | (h[1:] != h[:-1])
+    t, h, c = t[cheapest], h[cheapest], c[cheapest]
+    distance = np.full(game.num_commodities, np.inf)
+    # explicit zeros of a CSR array are edges to scipy, as long as nothing sums or prunes them
+    indptr = np.searchsorted(t, np.arange(size + first + 1))
+    graph = sparse.csr_array((c, h, indptr), shape=(size + first, size + first))
+    origins, which = np.unique(game.origin, return_inverse=True)
+    for begin in range(0, origins.size, 64):
+        rows = np.asarray(dijkstra(graph, indices=twin[origins[begin : begin + 64]]))
+        mine = np.flatnonzero((which >= begin) & (which < begin + 64))
+        distance[mine] = rows[which[mine] - begin, game.destination[mine]]
+    return distance
+
+
+def _imbalance(game: NetworkRouting, x: FloatArray) -> float:
+    """Largest difference, over nodes, of what leaves and enters from what the demands say, relative to the total demand."""
+    size = game.num_nodes
+    out = np.bincount(game.tail, x, size) - np.bincount(game.head, x, size)
+    wanted = np.bincount(game.origin, game.demand, size) - np.bincount(game.destination, game.demand, size)
+    return _relative(float(np.abs(out - wanted).max()), game)
+
+
+def _path_error(game: NetworkRouting, x: FloatArray, paths: Paths) -> float:
+    """Largest relative difference of path flows from demands and loads; infinite where a path is none of its commodity."""
+    ptr, edges, flow, commodity = paths
+    lengths = np.diff(ptr)
+    if flow.size and (lengths.min() < 1 or flow.min() < 0):
+        return np.inf
+    tails, heads = game.tail[edges], game.head[edges]
+    inner = np.ones(edges.size, dtype=bool)
+    inner[ptr[:-1]] = False  # edges that follow another on their path
+    follows = np.flatnonzero(inner)
+    broken = (tails[follows] != heads[follows - 1]).any() or (tails[follows] < game.first_through).any()
+    wrong = (tails[ptr[:-1]] != game.origin[commodity]).any() or (
+        heads[ptr[1:] - 1] != game.destination[commodity]
+    ).any()
+    if broken or wrong:
+        return np.inf
+    sums = np.bincount(commodity, flow, game.num_commodities) - game.demand
+    loads = np.bincount(edges, np.repeat(flow, lengths), game.num_edges) - x
+    return _relative(float(max(np.abs(sums).max(initial=0.0), np.abs(loads).max())), game)
+
+
+def _relative(error: float, game: NetworkRouting) -> float:
+    demand = game.total_demand
+    return error / demand if demand > 0 else (0.0 if error == 0 else np.inf)
+
+
+def _equilibrium_cost(
+    game: NetworkRouting, x: FloatArray, cost: FloatArray, total: float, gap: float
+) -> tuple[float, float]:
+    if not np.isfinite(total):
+        return 0.0, np.inf
+    budget = max(gap, 0.0) + 4 * ROUNDING * total
+    if total == 0.0:
+        return 0.0, 0.0
+    used = np.flatnonzero(x > 0)
+    f, here = x[used], cost[used]
+    slope = np.asarray(game.latency.derivative(x), dtype=np.float64)[used]
+    curve = float(np.where(np.isfinite(slope), slope, 0.0) @ (f * f))
+    centre = 0.5 * np.sqrt(curve / budget) if curve > 0 else 1e-3
+
+    def latency(load: FloatArray) -> FloatArray:
+        # infinity past a capacity is a bound like any other
+        whole = np.broadcast_to(x, (CELLS + 1, x.size)).copy()
+        whole[:, used] = load
+        return np.asarray(game.edge_cost(whole), dtype=np.float64)[:, used]
+
+    bound = np.inf
+    for lam in centre * np.array([1.0, 4.0, 16.0, 64.0, 256.0, 0.25, 1 / 16]):
+        bound = min(bound, _priced(f, here, latency, game.total_demand, float(lam), budget))
+        if bound <= 1.2 * np.sqrt(curve * budget):  # near what the linearised latencies allow
+            break
+    return max(0.0, total - bound - budget), total + bound
+
+
+def _priced(
+    f: FloatArray, here: FloatArray, latency: Callable[[FloatArray], FloatArray], most: float, lam: float, budget: float
+) -> float:
+    """λ·budget + Σ_e max_δ |Δℓ_e(δ)|·(f_e − λ|δ|), bounded from above over `CELLS` intervals of δ."""
+    steps = np.linspace(0.0, 1.0, CELLS + 1)[:, None]
+    price = lam * budget
+    up = np.minimum(f / lam, max(most - f.min(initial=0.0), 0.0))
+    rise = latency(f + steps * up) - here
+    fall = here - latency(np.maximum(f - steps * np.minimum(f / lam, f), 0.0))
+    sides = [(rise, up), (fall, np.minimum(f / lam, f))]
+    best = np.zeros_like(f)
+    for change, reach in sides:
+        left = np.maximum(f - lam * steps[:-1] * reach, 0.0)
+        change = np.maximum(change[1:], 0.0)
+        with np.errstate(invalid="ignore"):
+            product = np.where(left > 0, change * left, 0.0)
+        best = np.maximum(best, product.max(axis=0))
+    return price + float(best.sum())

@@ -1,0 +1,55 @@
+"""Named games with their source and certified answers."""
+
+from poagame.games.instances.atomic import (
+    affine_atomic_worst_case,
+    best_reply_cycle,
+    makespan_identical,
+    makespan_mixed,
+    makespan_related,
+    polynomial_worst_case,
+    price_of_stability,
+    small_players_worst_case,
+    symmetric_affine,
+    symmetric_singletons,
+    weighted_worst_case,
+)
+from poagame.games.instances.nonatomic import (
+    bpr_pigou,
+    braess,
+    cohen_kelly,
+    mm1_pigou,
+    monomial_pigou,
+    parallel_queues,
+    pigou,
+    slow_convergence,
+    two_queues,
+    unsettled_links,
+)
+from poagame.games.instances.splittable import half_load_balancing, load_balancing, splittable_affine
+
+__all__ = [
+    "affine_atomic_worst_case",
+    "best_reply_cycle",
+    "bpr_pigou",
+    "braess",
+    "cohen_kelly",
+    "half_load_balancing",
+    "load_balancing",
+    "makespan_identical",
+    "makespan_mixed",
+    "makespan_related",
+    "mm1_pigou",
+    "monomial_pigou",
+    "parallel_queues",
+    "pigou",
+    "polynomial_worst_case",
+    "price_of_stability",
+    "slow_convergence",
+    "small_players_worst_case",
+    "splittable_affine",
+    "symmetric_affine",
+    "symmetric_singletons",
+    "two_queues",
+    "unsettled_links",
+    "weighted_worst_case",
+]

@@ -1,0 +1,258 @@
+r"""Mixed Nash equilibria: all extreme ones of two players, as many as can be found of more.
+
+The equilibria of a two-player game are a finite union of products of polytopes, whose vertices are the *extreme*
+equilibria (Mangasarian 1964; Jansen 1981): pairs of vertices of the two best-reply polyhedra in which every action is
+either not played or a best reply. There are finitely many also in degenerate games. Expected social cost is bilinear,
+so on each product it is greatest and least at a vertex: **the worst and the best of the extreme equilibria are the worst
+and the best of all.**
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poagame._arrays import FloatArray, IntArray, require
+from poagame.certificates.mixed import certify_each_mixed
+from poagame.certificates.nash import NashCertificate
+from poagame.errors import NoEquilibrium, TooLarge
+from poagame.games.normal_form import NormalFormGame
+from poagame.games.protocols import FiniteGame
+from poagame.outcome import Outcome
+from poagame.solvers.bimatrix import best_reply_vertices, complete_pairs
+from poagame.solvers.correlated import correlated_extremes
+from poagame.solvers.extremes import Extremes
+from poagame.solvers.mixed_starts import from_starts
+
+BoolArray: TypeAlias = NDArray[np.bool_]
+
+MAX_VERTICES = 30_000
+"""Most vertices of a best-reply polyhedron of a two-player game."""
+
+MAX_ACTIONS = 62
+"""Most actions of two players together: one bit of a label each."""
+
+MAX_LISTED = 1_000_000
+"""Most extreme equilibria that are listed."""
+
+TIE_RTOL = 1e-10
+"""Cost differences up to this, relative to the range of costs, are ties; those within a factor of 100 are called doubtful."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MixedEquilibrium:
+    """One mixed strategy a player, with the certificate at it.
+
+    Attributes
+    ----------
+    strategies : [N, A]
+        Probabilities.
+    social_cost : float
+        Expected social cost.
+    certificate : NashCertificate
+        Evaluated at `strategies` by code that shares nothing with the solver.
+    outcome : Outcome
+        CONVERGED exactly where the certificate holds, unless a limit of steps or time ended the search.
+    """
+
+    strategies: FloatArray
+    social_cost: float
+    certificate: NashCertificate
+    outcome: Outcome
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MixedEquilibria:
+    """Mixed Nash equilibria of a game, worst first.
+
+    Attributes
+    ----------
+    strategies : [M, N, A]
+    social_costs : [M]
+        Expected social costs.
+    certificates : tuple of NashCertificate
+    complete : bool
+        Whether these are all extreme equilibria of a two-player game, so that the first is a worst and the last a best of all
+        mixed equilibria. False for more players, and where ties cannot be told from rounding.
+    outcome : Outcome
+        CONVERGED where every certificate holds, else `NO_EQUILIBRIUM_FOUND`.
+    note : str
+        What was looked at.
+    """
+
+    strategies: FloatArray
+    social_costs: FloatArray
+    certificates: tuple[NashCertificate, ...]
+    complete: bool
+    outcome: Outcome
+    note: str
+
+    def __len__(self) -> int:
+        """M, equilibria listed."""
+        return len(self.strategies)
+
+    def __getitem__(self, index: int) -> MixedEquilibrium:
+        """One of them as a record."""
+        certificate = self.certificates[index]
+        outcome = Outcome.CONVERGED if certificate.holds else Outcome.NO_EQUILIBRIUM_FOUND
+        return MixedEquilibrium(self.strategies[index], float(self.social_costs[index]), certificate, outcome)
+
+
+def mixed_equilibria(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> MixedEquilibria:
+    """Mixed Nash equilibria of a small finite game.
+
+    Two players: all extreme equilibria (see the module), of degenerate games too, by matching the vertices of the two
+    best-reply polyhedra; an equilibrium set with inner points is given by its vertices. Three players or more: the pure
+    equilibria and those that a search from `num_starts` random points found, labelled `complete=False`.
+
+    Parameters
+    ----------
+    game : FiniteGame
+        Tabulated if it is no `NormalFormGame`.
+    num_starts, seed : int
+        Of the search with three players or more; unused with two.
+
+    Raises
+    ------
+    TooLarge
+        If the table, the actions of both players (`MAX_ACTIONS`), or the vertices (`MAX_VERTICES`) are too many.
+
+    Examples
+    --------
+    >>> from poagame.games.normal_form import NormalFormGame
+    >>> chicken = NormalFormGame.from_payoffs([[6.0, 2.0], [7.0, 0.0]], [[6.0, 7.0], [2.0, 0.0]])
+    >>> found = mixed_equilibria(chicken)
+    >>> len(found), found.complete, found.strategies[-1].round(6).tolist()
+    (3, True, [[0.666667, 0.333333], [0.666667, 0.333333]])
+    """
+    require(num_starts >= 0 and seed >= 0, f"num_starts and seed must be >= 0; got {num_starts} and {seed}")
+    table = NormalFormGame.of(game)
+    if table.num_players == 2:
+        strategies, complete, note = _extreme_equilibria(table)
+    else:
+        strategies, note = from_starts(table, num_starts, seed)
+        complete = table.num_players == 1
+    social = _social_costs(table, strategies)
+    order = np.lexsort((*np.round(strategies.reshape(len(strategies), table.available.size), 9).T[::-1], -social))
+    strategies, social = strategies[order], social[order]
+    certificates = certify_each_mixed(table, strategies) if len(strategies) else ()
+    holds = len(certificates) > 0 and all(c.holds for c in certificates)
+    if complete and not holds:
+        complete, note = False, f"{note}; but the regret of one found is more than rounding explains"
+    outcome = Outcome.CONVERGED if holds else Outcome.NO_EQUILIBRIUM_FOUND
+    return MixedEquilibria(strategies, social, certificates, complete, outcome, note)
+
+
+def mixed_extremes(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> Extremes[MixedEquilibrium]:
+    """Worst and best mixed equilibrium of a finite game, or between limits.
+
+    With two players they are proved (see the module). With more they are the worst and best that were found, and the
+    limits are those of the coarse correlated equilibria, among which all mixed equilibria are.
+
+    Raises
+    ------
+    TooLarge
+        As `mixed_equilibria` and, with three players or more, `correlated_equilibrium` do.
+    NoEquilibrium
+        If the search found none. (One exists: Nash 1951.)
+    """
+    table = NormalFormGame.of(game)
+    found = mixed_equilibria(table, num_starts, seed)
+    good = [found[k] for k in range(len(found)) if found.certificates[k].holds]
+    if not good:
+        raise NoEquilibrium(f"{found.note}: none was certified, though a mixed equilibrium exists. Take more starts")
+    worst, best = good[0], good[-1]
+    if found.complete:
+        return Extremes(worst, best, worst.social_cost, best.social_cost, True, found.note)
+    coarse = correlated_extremes(table, "coarse")
+    note = f"{found.note}; no mixed equilibrium is beyond the coarse correlated ones, which give the limits"
+    high = max(coarse.worst_limit, worst.social_cost)
+    low = min(coarse.best_limit, best.social_cost)
+    return Extremes(worst, best, high, low, False, note)
+
+
+def _social_costs(game: NormalFormGame, strategies: FloatArray) -> FloatArray:
+    if game.num_players == 2:
+        social = np.where(np.isfinite(game.social), game.social, 0.0)
+        return ((strategies[:, 0] @ social) * strategies[:, 1]).sum(axis=1)
+    return np.array([game.expected_social_cost(x) for x in strategies])
+
+
+def _extreme_equilibria(game: NormalFormGame) -> tuple[FloatArray, bool, str]:
+    rows, columns = (np.flatnonzero(has) for has in game.available)
+    m, n = len(rows), len(columns)
+    if m + n > MAX_ACTIONS:
+        raise TooLarge(
+            f"{m} and {n} actions; all mixed equilibria are listed of up to {MAX_ACTIONS} together. lemke_howson(game) "
+            "finds one; worst and best coarse correlated equilibria bound them"
+        )
+    rows, columns = _undominated(game.costs[0], game.costs[1], rows, columns)
+    of_row, of_column = (game.costs[i][np.ix_(rows, columns)] for i in (0, 1))
+    m, n = len(rows), len(columns)
+    x, x_masks, x_doubt = _vertices(of_column)
+    y, y_masks, y_doubt = _vertices(np.ascontiguousarray(of_row.T))
+    y_labels = (y_masks >> n) | ((y_masks & ((1 << n) - 1)) << m)  # bit of an action: the same on both sides
+    pairs = complete_pairs(x_masks, y_labels, (1 << (m + n)) - 1)
+    if len(pairs) > MAX_LISTED:
+        raise TooLarge(f"{len(pairs):,} extreme equilibria; the limit is {MAX_LISTED:,}. The game is very degenerate")
+    strategies = np.zeros((len(pairs), 2, game.num_actions))
+    strategies[:, 0, rows] = x[pairs[:, 0]]
+    strategies[:, 1, columns] = y[pairs[:, 1]]
+    note = f"all extreme equilibria, from {len(x):,} × {len(y):,} vertices of the best-reply polyhedra"
+    doubt = x_doubt or y_doubt
+    if doubt:
+        note = f"{note}; but {doubt}, so equilibria may be missing or listed that are none of the exact game"
+    return strategies, not doubt, note
+
+
+def _undominated(
+    of_row: FloatArray, of_column: FloatArray, rows: IntArray, columns: IntArray
+) -> tuple[IntArray, IntArray]:
+    """Actions left when those that another one undercuts everywhere, clearly, are left out in turn: none is ever played.
+
+    So no enormous cost of an action that nobody would take blurs the others.
+    """
+    while True:
+        kept = _clear_of(of_row[np.ix_(rows, columns)])
+        rows_left = rows[kept]
+        kept = _clear_of(of_column[np.ix_(rows_left, columns)].T)
+        columns_left = columns[kept]
+        if len(rows_left) == len(rows) and len(columns_left) == len(columns):
+            return rows, columns
+        rows, columns = rows_left, columns_left
+
+
+def _clear_of(costs: FloatArray) -> BoolArray:
+    """[m]: whether no other row of costs [m, n] is less in every entry, by more than a millionth of what is compared."""
+    other, own = costs[:, None], costs[None, :]
+    size = np.abs(costs)
+    less = own - other > 1e-6 * np.maximum(size[:, None], size[None, :])
+    return np.logical_not(less.all(axis=2).any(axis=0))
+
+
+def _vertices(costs: FloatArray) -> tuple[FloatArray, IntArray, str]:
+    """Vertices [V, m] of the best-reply polyhedron of an opponent with `costs` [m, n], masks of labels, and doubts."""
+    # neither a constant in a row nor the unit of a row changes who replies what: only weights of x change with the unit
+    shifted = costs - costs.min(axis=1, keepdims=True)
+    size, rounding = shifted.max(axis=1), 8 * np.finfo(float).eps * np.abs(costs).max(axis=1)
+    flat = size <= rounding
+    shifted[flat] = 0.0
+    unit = np.where(flat, size[~flat].min(initial=np.inf), size)
+    unit = np.where(np.isfinite(unit), unit, 1.0)
+    tolerance = max(TIE_RTOL, float((rounding / unit)[~flat].max(initial=0.0)))
+    x, masks, above, below = best_reply_vertices(shifted / unit[:, None], tolerance, MAX_VERTICES)
+    if not len(x):
+        raise TooLarge(
+            f"a best-reply polyhedron has more than {MAX_VERTICES:,} vertices; lemke_howson(game) finds one equilibrium, and "
+            "worst and best coarse correlated equilibria bound all"
+        )
+    x /= unit
+    x /= x.sum(axis=1, keepdims=True)
+    doubt = ""
+    if above < 100 * tolerance or below > tolerance / 100 or tolerance > 1e-7:
+        near = below if below > tolerance / 100 else above
+        doubt = f"replies differ by {near:.1g} of the range of costs, and what counts as a tie there is {tolerance:.1g}"
+    return x, masks, doubt

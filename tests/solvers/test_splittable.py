@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poagame.certificates.splittable import certify_splittable
+from poagame.certificates.variational import certify_variational
+from poagame.games.instances.splittable import (
+    half_load_balancing,
+    load_balancing,
+    splittable_affine,
+    splittable_affine_equilibrium,
+)
+from poagame.games.network import NetworkRouting
+from poagame.games.splittable import SplittableRouting
+from poagame.latency import BPR, MM1, Polynomial, Tabulated
+from poagame.outcome import Outcome
+from poagame.solvers.optimum import social_optimum
+from poagame.solvers.splittable import slope_elasticity, splittable_equilibrium, splittable_extremes, why_unique
+from poagame.solvers.variational import variational_equilibrium
+from poagame.testing.splittable import splittable_games
+
+DIGITS = {3: 1.107143, 5: 1.260870, 20: 1.439227, 100: 1.487791}
+
+
+@pytest.mark.parametrize("players", sorted(DIGITS))
+def test_the_tight_affine_instance(players: int) -> None:
+    game = splittable_affine(players)
+    assert game.certified["poa"] == pytest.approx(DIGITS[players], abs=5e-7)
+    claimed = splittable_affine_equilibrium(players)
+    assert certify_splittable(game, claimed).holds
+    assert game.social_cost(claimed) == pytest.approx(game.certified["equilibrium_cost"], rel=1e-12)
+    best = np.zeros_like(claimed)
+    best[:, 0] = 2 / 3
+    assert game.social_cost(best) == pytest.approx(game.certified["optimum_cost"], rel=1e-12)
+    assert why_unique(game)
+    if players <= 20:
+        found = splittable_equilibrium(game)
+        assert found.outcome is Outcome.CONVERGED
+        assert found.social_cost == pytest.approx(game.certified["equilibrium_cost"], rel=1e-10)
+        optimum = social_optimum(game)
+        assert optimum.outcome is Outcome.OPTIMAL
+        assert optimum.lower_bound == pytest.approx(game.certified["optimum_cost"], rel=1e-9)
+
+
+@pytest.mark.parametrize("players", [1, 2, 3, 10])
+def test_load_balancing_with_half_and_with_full_own_load(players: int) -> None:
+    half = half_load_balancing(players)
+    spread = variational_equilibrium(half)
+    assert spread.certificate.holds
+    assert spread.social_cost == pytest.approx(half.certified["equilibrium_cost"], rel=1e-12)
+    assert certify_variational(half, np.eye(players)).holds
+    assert half.social_cost(np.eye(players)) == pytest.approx(half.certified["optimum_cost"], rel=1e-12)
+    assert half.certified["poa"] == pytest.approx(2 - 1 / players)
+    full = load_balancing(players)
+    found = splittable_extremes(full)
+    assert found.covered
+    assert found.worst.social_cost == pytest.approx(full.certified["equilibrium_cost"], rel=1e-12)
+    assert social_optimum(full).social_cost == pytest.approx(full.certified["optimum_cost"], rel=1e-12)
+
+
+@settings(max_examples=10)
+@given(splittable_games(families=("affine",)))
+def test_affine_equilibrium_minimises_the_potential(game: SplittableRouting) -> None:
+    # the equilibria of affine games minimise Σ a L + b/2 (L² + Σ_i x_ir²)
+    c = game.latency.coefficients
+    x = cp.Variable(game.available.shape, nonneg=True)
+    use = np.zeros((game.available.size, game.num_resources))
+    use[game.cell, game.resource] = 1.0
+    use = use.reshape(*game.available.shape, -1)
+    mine = cp.vstack([x[i] @ use[i] for i in range(game.num_players)])
+    load = cp.sum(mine, axis=0)
+    root = np.sqrt(c[:, 1])
+    potential = load @ c[:, 0] + 0.5 * cp.sum_squares(cp.multiply(root, load))
+    potential = potential + 0.5 * cp.sum_squares(cp.multiply(np.tile(root, (game.num_players, 1)), mine))
+    limits = [cp.sum(x, axis=1) == np.asarray(game.demand), cp.multiply(x, ~game.available) == 0]
+    cp.Problem(cp.Minimize(potential), limits).solve(solver=cp.CLARABEL)
+    found = splittable_equilibrium(game)
+    assert found.certificate.holds
+    assert found.social_cost == pytest.approx(game.social_cost(np.maximum(x.value, 0.0)), rel=1e-5, abs=1e-6)
+
+
+@settings(max_examples=15)
+@given(splittable_games(families=("affine", "polynomial", "mm1", "saturating")), st.sampled_from([1e-9, 1e9]))
+def test_equilibria_and_optima_are_certified_in_any_unit(game: SplittableRouting, unit: float) -> None:
+    found, optimum = splittable_equilibrium(game), social_optimum(game)
+    assert found.certificate.holds
+    assert found.certificate.residual <= 1e-9
+    assert optimum.outcome is Outcome.OPTIMAL
+    assert optimum.social_cost <= found.social_cost * (1 + 1e-9)
+    scaled = SplittableRouting(unit * game.latency, game.actions, game.demand)
+    again = splittable_equilibrium(scaled)
+    assert again.certificate.holds
+    if why_unique(game):
+        assert again.social_cost / unit == pytest.approx(found.social_cost, rel=1e-7, abs=1e-9)
+
+
+@settings(max_examples=20)
+@given(splittable_games(families=("affine",)))
+def test_affine_price_of_anarchy_is_at_most_three_halves(game: SplittableRouting) -> None:
+    found, optimum = splittable_equilibrium(game), social_optimum(game)
+    assert found.social_cost <= 1.5 * optimum.social_cost * (1 + 1e-9) + 1e-12
+
+
+def test_one_player_plays_the_optimum_and_many_approach_wardrop() -> None:
+    network = NetworkRouting.parallel(Polynomial([[1.0, 0.0], [0.0, 1.0]]), 1.0)
+    alone = splittable_equilibrium(SplittableRouting.from_network(network))
+    assert alone.social_cost == pytest.approx(0.75, rel=1e-12)
+    for players in (10, 100):
+        game = SplittableRouting(network.latency, [[[0], [1]]] * players, np.full(players, 1 / players))
+        # load n/(n + 1) on the link that congests; Wardrop's is 1
+        assert splittable_equilibrium(game).load[1] == pytest.approx(players / (players + 1), rel=1e-9)
+
+
+def test_wider_starts_meet_where_uniqueness_is_known() -> None:
+    game = SplittableRouting(MM1([2.0, 3.0, 4.0, 0.2]), [[[0], [1], [2], [3]]] * 3, [0.5, 2.5, 4.0])
+    first = splittable_equilibrium(game)
+    other = splittable_equilibrium(game, start=[[0.5, 0, 0, 0], [0, 2.5, 0, 0], [0.5, 0, 3.5, 0]])
+    assert first.certificate.holds
+    assert other.certificate.holds
+    assert first.flow == pytest.approx(other.flow, abs=1e-8)
+
+
+def test_what_is_known_about_uniqueness() -> None:
+    steep = SplittableRouting(Polynomial([[0.0, 0, 0, 0, 1.0]] * 3), [[[0, 1], [2]], [[1], [2]]], [1.0, 1.0])
+    assert why_unique(steep) == ""
+    found = splittable_extremes(steep, num_starts=2)
+    assert not found.covered
+    assert "may be others" in found.note
+    assert found.best_limit <= found.best.social_cost <= found.worst.social_cost <= found.worst_limit
+    parallel = SplittableRouting(Polynomial([[0.0, 0, 0, 0, 1.0]] * 2), [[[0], [1]]] * 2, [1.0, 1.0])
+    assert "parallel links" in why_unique(parallel)
+    table = SplittableRouting(Tabulated([0.0, 1.0], [0.0, 1.0]).replicated(2), [[[0], [1]]], [1.0])
+    assert why_unique(table) == ""
+
+
+@pytest.mark.parametrize(
+    "latency",
+    [
+        Polynomial([0.5, 1.0, 0.0, 2.0]),
+        BPR(1.0, 2.0, 0.15, 0.5),
+        BPR(1.0, 2.0, 0.15, 2.5),
+        MM1(9.0) + 2.0,
+        3.0 * MM1(7.0),
+    ],
+)
+def test_the_slope_elasticity_is_a_bound(latency) -> None:
+    load = np.linspace(0.01, 3.0, 400)[:, None]
+    seen = np.abs(load * latency.curvature(load) / latency.derivative(load)).max()
+    assert seen <= slope_elasticity(latency, 3.0)[0] * (1 + 1e-12)
+
+
+@given(st.integers(0, 10_000))
+def test_the_operator_is_monotone_where_the_elasticity_is_at_most_two(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    game = SplittableRouting(
+        Polynomial(rng.exponential(size=(3, 4)) * rng.integers(0, 2, (3, 4))),
+        [[[0, 1], [1, 2], [2]]] * 4,
+        rng.exponential(size=4) + 0.1,
+    )
+    x, y = (game.projection(rng.dirichlet([0.2] * 3, 4) * np.asarray(game.demand)[:, None]) for _ in range(2))
+    change = ((game.pseudogradient(x) - game.pseudogradient(y)) * (x - y)).sum()
+    assert change >= -1e-12 * np.abs(game.pseudogradient(x)).max()
