@@ -17,7 +17,7 @@ import numpy as np
 from measuring import header, measure, row
 
 from poagame.games.normal_form import NormalFormGame
-from poagame.solvers.mixed import mixed_equilibria
+from poagame.solvers.mixed.mixed_equilibria import mixed_equilibria
 
 GAMES = 20
 Counts = list[int]

@@ -23,9 +23,9 @@ from poagame.games.congestion import CongestionGame
 from poagame.games.instances.atomic import price_of_stability
 from poagame.games.normal_form import NormalFormGame
 from poagame.latency import Polynomial
-from poagame.solvers.congestion_optimum import optimum_by_search
-from poagame.solvers.congestion_programme import pure_extremes
-from poagame.solvers.congestion_search import extreme_pure_equilibria
+from poagame.solvers.congestion.optimum import optimum_by_search
+from poagame.solvers.congestion.programme import pure_extremes
+from poagame.solvers.congestion.search import extreme_pure_equilibria
 from poagame.solvers.enumeration import equilibria
 
 Found = list[tuple[int, ...]]

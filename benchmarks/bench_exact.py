@@ -23,8 +23,8 @@ from poagame.anarchy import price_of_anarchy
 from poagame.games.routing import RoutingGame
 from poagame.latency import Saturating, Tabulated
 from poagame.outcome import Outcome
-from poagame.solvers.load_vectors import extreme_equilibria, typed_problem
 from poagame.solvers.optimum import social_optimum
+from poagame.solvers.routing.load_vectors import extreme_equilibria, typed_problem
 
 
 def game(requests: int, types: int, workers: int) -> RoutingGame:

@@ -23,7 +23,7 @@ from measuring import header, measure, row
 from poagame.certificates.flow import certify_flow
 from poagame.games.network import NetworkRouting
 from poagame.games.tntp import read_tntp
-from poagame.solvers.wardrop import wardrop
+from poagame.solvers.flow.wardrop import wardrop
 
 DATA = Path(os.environ.get("TNTP_DATA", Path(__file__).resolve().parents[2] / "shared" / "data" / "tntp"))
 SIDE, SEED = 31, 0

@@ -16,8 +16,8 @@ from poagame.anarchy.verb import wardrop_costs
 from poagame.certificates.flow import flow_lower_bound
 from poagame.games.network import NetworkRouting
 from poagame.outcome import Outcome
+from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
 from poagame.solvers.optimum import Optimum
-from poagame.solvers.wardrop import WardropEquilibrium, wardrop
 
 OPTIMUM_RTOL = 1e-9
 """Relative gap between cost and bound at which an optimum counts as proved."""

@@ -15,11 +15,11 @@ from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, Equilibrium, equilibrium
-from poagame.solvers.congestion_programme import pure_extremes
+from poagame.solvers.congestion.programme import pure_extremes
 from poagame.solvers.enumeration import census
-from poagame.solvers.load_vectors import extreme_equilibria, typed_problem
 from poagame.solvers.optimum import Optimum, social_optimum
-from poagame.solvers.room import check_room
+from poagame.solvers.routing.load_vectors import extreme_equilibria, typed_problem
+from poagame.solvers.routing.room import check_room
 
 NUM_STARTS = 20
 """Starts of best response where not all equilibria can be known."""

@@ -16,13 +16,13 @@ from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.games.protocols import FiniteGame
 from poagame.games.splittable import SplittableRouting
-from poagame.solvers.correlated import correlated_extremes
 from poagame.solvers.extremes import Extremes
-from poagame.solvers.logit import logit_extremes
-from poagame.solvers.mixed import mixed_extremes
+from poagame.solvers.flow.wardrop import wardrop
+from poagame.solvers.mixed.correlated import correlated_extremes
+from poagame.solvers.mixed.logit import logit_extremes
+from poagame.solvers.mixed.mixed_equilibria import mixed_extremes
 from poagame.solvers.optimum import Optimum, social_optimum
 from poagame.solvers.splittable import splittable_extremes
-from poagame.solvers.wardrop import wardrop
 
 
 def price_of_anarchy(

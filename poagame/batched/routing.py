@@ -25,7 +25,7 @@ from poagame.certificates.batched import certify_batch
 from poagame.errors import InvalidInput
 from poagame.games.routing import AffinityKind, RoutingGame
 from poagame.latency import Latency
-from poagame.solvers.room import check_room_of
+from poagame.solvers.routing.room import check_room_of
 
 RTOL = 1e-10
 """A request moves for a gain above this × its best cost: a tenth of what a certificate tolerates."""

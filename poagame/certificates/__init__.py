@@ -8,6 +8,7 @@ from poagame.certificates.mixed import certify_mixed
 from poagame.certificates.nash import NashCertificate, certify_nash, regret
 from poagame.certificates.potential import FourCycle, is_exact_potential, potential, potential_violation
 from poagame.certificates.splittable import SplittableCertificate, certify_splittable
+from poagame.certificates.stochastic import StochasticCertificate, certify_stochastic
 from poagame.certificates.variational import VariationalCertificate, certify_variational
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "LogitCertificate",
     "NashCertificate",
     "SplittableCertificate",
+    "StochasticCertificate",
     "VariationalCertificate",
     "assignment_lower_bound",
     "certify_correlated",
@@ -25,6 +27,7 @@ __all__ = [
     "certify_mixed",
     "certify_nash",
     "certify_splittable",
+    "certify_stochastic",
     "certify_variational",
     "flow_lower_bound",
     "is_exact_potential",

@@ -6,7 +6,7 @@ The overlap :math:`o_{ij}` of request i with worker j, in blocks, is
 - for the others *inferred*: if j has served the prefix group of i before the window opened in this run, the median of
   the group's positive `overlap_blocks` (1, if the table has no such column), else 0. Evictions are not seen.
 
-Both optima are then assignments of typed requests to slots with rising prices (`poagame.solvers.transport`).
+Both optima are then assignments of typed requests to slots with rising prices (`poagame.solvers.routing.transport`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from poagame.errors import MissingColumn, TooLarge
 from poagame.estimator.congestion import at_most
 from poagame.estimator.timeline import Timeline
 from poagame.estimator.windows import Segment
-from poagame.solvers.transport_flow import assign_flow
+from poagame.solvers.routing.transport_flow import assign_flow
 
 _MAX_RESIDENCY = 2**27
 

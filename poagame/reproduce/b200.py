@@ -21,7 +21,7 @@ from poagame.measured.fit import LatencyFit
 from poagame.plotting import plot_curves, plot_latency_fit, plot_small_multiples
 from poagame.reproduce.section import Section
 from poagame.shipped import path
-from poagame.solvers.transport import assign
+from poagame.solvers.routing.transport import assign
 
 MAIN_SERIES = "b200_sxm meta-llama/Llama-3.1-70B trtllm fp8 TP4 agg 1024/1024"
 BLOCK_TOKENS = 16

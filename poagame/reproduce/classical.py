@@ -17,8 +17,8 @@ from poagame.latency.stacked import Stacked
 from poagame.measured.fit import LatencyFit
 from poagame.plotting import plot_curves
 from poagame.reproduce.section import Section
-from poagame.solvers.logit import logit_branch
-from poagame.solvers.stochastic import stochastic_wardrop
+from poagame.solvers.flow.stochastic import stochastic_wardrop
+from poagame.solvers.mixed.logit import logit_branch
 
 NUM_DEMANDS = 51
 FLEET = ("TP1", "TP2", "TP4", "TP8")
@@ -130,7 +130,8 @@ def _against_demand(fleet: dict[str, LatencyFit]) -> Section:
                 ),
             ),
             "classical_queues": (
-                "Two M/M/1 queues of rates 4 and 1: no anarchy until the slow one is worth using, most where the equilibrium first uses it.",
+                "Two M/M/1 queues of rates 4 and 1: no anarchy until the optimum uses the slow one, most where the equilibrium "
+                "first does.",
                 plot_curves(queues, {"PoA": _band(two)}, ylabel="PoA [1]", xlabel="arrival rate [1/s]", log_load=False),
             ),
             "classical_fleet": (

@@ -1,29 +1,48 @@
 """Equilibria and optima; importing this also registers the fast paths of each kind of game."""
 
-from poagame.solvers import congestion_optimum, congestion_search, system_optimum  # noqa: F401  registrations
 from poagame.solvers.best_response import BestResponse, Equilibrium, equilibrium
-from poagame.solvers.congestion_programme import PureExtremes, pure_extremes
-from poagame.solvers.correlated import CorrelatedEquilibrium, correlated_equilibrium
+from poagame.solvers.congestion.optimum import optimum_by_search
+from poagame.solvers.congestion.programme import PureExtremes, pure_extremes
+from poagame.solvers.congestion.search import CongestionExtremes, extreme_pure_equilibria
 from poagame.solvers.enumeration import Census, Equilibria, census, equilibria
+from poagame.solvers.flow.stochastic import StochasticEquilibrium, stochastic_wardrop
+from poagame.solvers.flow.system_optimum import network_optimum
+from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
 from poagame.solvers.improvement import ImprovementCycle, improvement_cycle
-from poagame.solvers.learning import Play, empirical_ratio, log_linear_learning, multiplicative_weights, regret_matching
-from poagame.solvers.lemke_howson import lemke_howson
-from poagame.solvers.logit import LogitBranch, LogitEquilibria, logit_branch, logit_equilibria, uniqueness_temperature
-from poagame.solvers.mixed import MixedEquilibria, MixedEquilibrium, mixed_equilibria
+from poagame.solvers.learning import (
+    Play,
+    empirical_ratio,
+    log_linear_learning,
+    multiplicative_weights,
+    regret_bound,
+    regret_matching,
+)
+from poagame.solvers.mixed.correlated import CorrelatedEquilibrium, correlated_equilibrium
+from poagame.solvers.mixed.lemke_howson import lemke_howson
+from poagame.solvers.mixed.logit import (
+    LogitBranch,
+    LogitEquilibria,
+    LogitEquilibrium,
+    logit_branch,
+    logit_equilibria,
+    uniqueness_temperature,
+)
+from poagame.solvers.mixed.mixed_equilibria import MixedEquilibria, MixedEquilibrium, mixed_equilibria
 from poagame.solvers.optimum import Optimum, social_optimum
 from poagame.solvers.splittable import SplittableEquilibrium, splittable_equilibrium
-from poagame.solvers.stochastic import StochasticEquilibrium, stochastic_wardrop
 from poagame.solvers.variational import (
     Extragradient,
     ProjectedReflectedGradient,
     VariationalEquilibrium,
+    VariationalPoint,
+    solve_variational,
     variational_equilibrium,
 )
-from poagame.solvers.wardrop import WardropEquilibrium, wardrop
 
 __all__ = [
     "BestResponse",
     "Census",
+    "CongestionExtremes",
     "CorrelatedEquilibrium",
     "Equilibria",
     "Equilibrium",
@@ -31,6 +50,7 @@ __all__ = [
     "ImprovementCycle",
     "LogitBranch",
     "LogitEquilibria",
+    "LogitEquilibrium",
     "MixedEquilibria",
     "MixedEquilibrium",
     "Optimum",
@@ -40,12 +60,14 @@ __all__ = [
     "SplittableEquilibrium",
     "StochasticEquilibrium",
     "VariationalEquilibrium",
+    "VariationalPoint",
     "WardropEquilibrium",
     "census",
     "correlated_equilibrium",
     "empirical_ratio",
     "equilibria",
     "equilibrium",
+    "extreme_pure_equilibria",
     "improvement_cycle",
     "lemke_howson",
     "log_linear_learning",
@@ -53,9 +75,13 @@ __all__ = [
     "logit_equilibria",
     "mixed_equilibria",
     "multiplicative_weights",
+    "network_optimum",
+    "optimum_by_search",
     "pure_extremes",
+    "regret_bound",
     "regret_matching",
     "social_optimum",
+    "solve_variational",
     "splittable_equilibrium",
     "stochastic_wardrop",
     "uniqueness_temperature",

@@ -26,10 +26,10 @@ from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
-from poagame.solvers.congestion_rounds import play_cells
-from poagame.solvers.congestion_search import cell_problem
-from poagame.solvers.room import check_room
-from poagame.solvers.routing_rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
+from poagame.solvers.congestion.rounds import play_cells
+from poagame.solvers.congestion.search import cell_problem
+from poagame.solvers.routing.room import check_room
+from poagame.solvers.routing.rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
 
 Order = Literal["round_robin", "random", "most_regret"]
 Moves = Literal["best", "better"]

@@ -16,8 +16,8 @@ from poagame.errors import InvalidInput, TooLarge
 from poagame.games.protocols import FiniteGame, batch_action_costs, batch_social_cost
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
-from poagame.solvers.load_vectors import equilibrium_load_vectors, placements, typed_problem
-from poagame.solvers.room import check_room
+from poagame.solvers.routing.load_vectors import equilibrium_load_vectors, placements, typed_problem
+from poagame.solvers.routing.room import check_room
 
 MAX_PROFILES = 4_000_000
 """Most profiles A^N that are looked at one by one (seconds for a vectorised game)."""

@@ -2,7 +2,7 @@ r"""The social optimum: exact by assignment, integer programme or enumeration; b
 bounds.
 
 For a static routing game the optimum minimises :math:`\sum_j n_j \ell_j(n_j) - \omega \sum_{kj} o_{kj} x_{kj}`. Where n·ℓ(n) is convex the
-marginal costs of further requests rise and the problem is an assignment to marginal-cost slots (`solvers.transport`); the paper's
+marginal costs of further requests rise and the problem is an assignment to marginal-cost slots (`solvers.routing.transport`); the paper's
 Hungarian assignment on frozen latencies is the special case of constant latency. Where it is not convex (a measured table may be
 concave somewhere) the same assignment on the lower convex envelope is a bound, tight if the optimum touches the envelope; if not, an
 integer programme over the loads decides.
@@ -29,9 +29,9 @@ from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.enumeration import MAX_PROFILES, census
-from poagame.solvers.load_vectors import TypedProblem
-from poagame.solvers.room import check_room
-from poagame.solvers.transport import assign
+from poagame.solvers.routing.load_vectors import TypedProblem
+from poagame.solvers.routing.room import check_room
+from poagame.solvers.routing.transport import assign
 
 RTOL = 1e-11
 """Relative gap between cost and bound that rounding explains: the optimum then counts as proved."""
@@ -118,7 +118,7 @@ def _(game: RoutingGame) -> Optimum:
     bound = _priced_bound(game, heuristic)
     if game.request_weight is None and _num_meetings(game) <= MAX_MEETINGS:
         # imported here: cvxpy takes most of a second
-        from poagame.solvers.integer import affinity_programme
+        from poagame.solvers.routing.integer import affinity_programme
 
         profile, proved, slack = affinity_programme(game)
         heuristic = min((heuristic, profile), key=game.social_cost) if profile is not None else heuristic
@@ -215,7 +215,7 @@ def _off_the_envelope(total: FloatArray, typed: TypedProblem, flow: IntArray) ->
     """Decide between loads where n·ℓ(n) is not convex: integer programme, or the envelope's own placement with no better bound."""
     if (total.shape[0] - 1) * total.shape[1] > MAX_BINARIES:
         return flow, -np.inf, 0.0
-    from poagame.solvers.integer import load_programme
+    from poagame.solvers.routing.integer import load_programme
 
     loads, proved, slack = load_programme(total, typed.gain, typed.counts)
     if loads is None:

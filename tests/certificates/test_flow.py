@@ -15,7 +15,7 @@ from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.games.tntp import read_tntp
 from poagame.latency import Polynomial, Tabulated
-from poagame.solvers.wardrop import wardrop
+from poagame.solvers.flow.wardrop import wardrop
 from poagame.testing.networks import networks
 
 PIGOU = NetworkRouting.parallel(Polynomial([[1.0, 0.0], [0.0, 1.0]]), 1.0)

@@ -163,9 +163,7 @@ def test_slow_convergence_in_heavy_traffic(demand: float, excess: float) -> None
     assert report.poa == pytest.approx(game.certified["poa"], rel=1e-10)
 
 
-@pytest.mark.parametrize(
-    ("degree", "links", "points"), [(1, 3, 257), (1, 2, 17), (1, 4, 17), (2, 3, 17), (2, 4, 17)]
-)
+@pytest.mark.parametrize(("degree", "links", "points"), [(1, 3, 257), (1, 2, 17), (1, 4, 17), (2, 3, 17), (2, 4, 17)])
 def test_links_whose_anarchy_never_settles(degree: int, links: int, points: int) -> None:
     game = instances.unsettled_links(degree, links)
     exponents = np.linspace(0.0, 2.0 * np.pi, points)

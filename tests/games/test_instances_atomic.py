@@ -7,13 +7,13 @@ from collections.abc import Callable
 import pytest
 
 import poagame as pg
+import poagame.solvers  # noqa: F401  registrations
 from poagame.certificates import certify_nash
 from poagame.errors import InvalidInput
 from poagame.games.congestion import CongestionGame
 from poagame.games.instances import atomic
-from poagame.solvers import congestion_optimum, congestion_search  # noqa: F401
-from poagame.solvers.congestion_programme import pure_extremes
-from poagame.solvers.congestion_search import extreme_pure_equilibria
+from poagame.solvers.congestion.programme import pure_extremes
+from poagame.solvers.congestion.search import extreme_pure_equilibria
 
 # ruff: noqa: PT006
 GAMES: list[tuple[str, Callable[[], CongestionGame], float | None]] = [

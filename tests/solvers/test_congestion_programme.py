@@ -12,9 +12,9 @@ from poagame.errors import NoEquilibrium
 from poagame.games.congestion import CongestionGame
 from poagame.games.instances import atomic
 from poagame.latency import MM1, Polynomial
-from poagame.solvers.congestion_optimum import optimum_by_search
-from poagame.solvers.congestion_programme import pure_extremes
-from poagame.solvers.congestion_search import extreme_pure_equilibria
+from poagame.solvers.congestion.optimum import optimum_by_search
+from poagame.solvers.congestion.programme import pure_extremes
+from poagame.solvers.congestion.search import extreme_pure_equilibria
 from poagame.testing.congestion import congestion_games
 from tests.solvers.test_congestion_search import EVERYTHING_TIES, SAME_ACTION_TWICE, random_game, weighted_pair
 
@@ -48,7 +48,7 @@ def test_worst_best_and_optimum_are_those_of_the_search(game: CongestionGame) ->
 
 
 def test_the_programme_finds_what_best_response_misses(monkeypatch: pytest.MonkeyPatch) -> None:
-    from poagame.solvers import congestion_programme
+    from poagame.solvers.congestion import programme as congestion_programme
 
     monkeypatch.setattr(congestion_programme, "_from_starts", lambda game: [])
     for seed in range(3):

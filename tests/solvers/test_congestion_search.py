@@ -15,10 +15,10 @@ from poagame.errors import InvalidInput, TooLarge
 from poagame.games.congestion import CongestionGame
 from poagame.games.instances.atomic import best_reply_cycle
 from poagame.latency import MM1, Latency, Polynomial
-from poagame.solvers import congestion_search
 from poagame.solvers.best_response import _dynamics
-from poagame.solvers.congestion_optimum import optimum_by_search
-from poagame.solvers.congestion_search import as_routing, cell_problem, extreme_pure_equilibria
+from poagame.solvers.congestion import search as congestion_search
+from poagame.solvers.congestion.optimum import optimum_by_search
+from poagame.solvers.congestion.search import as_routing, cell_problem, extreme_pure_equilibria
 from poagame.solvers.enumeration import equilibria
 from poagame.testing.congestion import congestion_games
 from tests.congestion_oracle import CongestionOracle

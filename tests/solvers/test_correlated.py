@@ -10,9 +10,9 @@ from poagame.certificates.correlated import certify_correlated
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.normal_form import NormalFormGame
 from poagame.outcome import Outcome
-from poagame.solvers.correlated import correlated_equilibrium, correlated_extremes
 from poagame.solvers.enumeration import equilibria
-from poagame.solvers.mixed import mixed_equilibria, mixed_extremes
+from poagame.solvers.mixed.correlated import correlated_equilibrium, correlated_extremes
+from poagame.solvers.mixed.mixed_equilibria import mixed_equilibria, mixed_extremes
 from poagame.testing.normal_form import normal_form_games
 
 CHICKEN = NormalFormGame.from_payoffs([[6.0, 2.0], [7.0, 0.0]], [[6.0, 7.0], [2.0, 0.0]])

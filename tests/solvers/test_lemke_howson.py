@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from poagame.errors import InvalidInput
 from poagame.games.normal_form import NormalFormGame
 from poagame.outcome import Outcome
-from poagame.solvers.lemke_howson import lemke_howson
-from poagame.solvers.mixed import mixed_equilibria
+from poagame.solvers.mixed.lemke_howson import lemke_howson
+from poagame.solvers.mixed.mixed_equilibria import mixed_equilibria
 from poagame.testing.normal_form import normal_form_games
 
 

@@ -14,7 +14,7 @@ from poagame.certificates import certify_nash
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games import RoutingGame
 from poagame.latency import MM1, Polynomial, Saturating
-from poagame.solvers.load_vectors import equilibrium_load_vectors, extreme_equilibria, typed_problem
+from poagame.solvers.routing.load_vectors import equilibrium_load_vectors, extreme_equilibria, typed_problem
 from poagame.testing import routing_games
 from tests import oracles
 

@@ -13,7 +13,7 @@ from poagame.certificates.logit import certify_logit
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.normal_form import NormalFormGame
 from poagame.outcome import Outcome
-from poagame.solvers.logit import logit_branch, logit_equilibria, logit_extremes, uniqueness_temperature
+from poagame.solvers.mixed.logit import logit_branch, logit_equilibria, logit_extremes, uniqueness_temperature
 
 LINKS = pg.RoutingGame(pg.latency.Polynomial([0.0, 1.0]), np.zeros((2, 2)))
 DIGITS = {0.3: (0.953666, 0.046334), 0.45: (0.762715, 0.237285), 0.49: (0.621491, 0.378509)}

@@ -16,7 +16,7 @@ from poagame.games.routing import RoutingGame
 from poagame.latency import Polynomial
 from poagame.outcome import Outcome
 from poagame.solvers.enumeration import equilibria
-from poagame.solvers.mixed import MAX_ACTIONS, mixed_equilibria, mixed_extremes
+from poagame.solvers.mixed.mixed_equilibria import MAX_ACTIONS, mixed_equilibria, mixed_extremes
 from poagame.testing.normal_form import normal_form_games
 
 from .bimatrix_oracle import extreme_equilibria

@@ -13,7 +13,7 @@ from poagame.errors import InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games import RoutingGame
 from poagame.latency import MM1, Latency, Polynomial, Saturating, Tabulated
 from poagame.solvers import optimum
-from poagame.solvers.load_vectors import typed_problem
+from poagame.solvers.routing.load_vectors import typed_problem
 from tests import oracles
 
 

@@ -14,8 +14,8 @@ from poagame.errors import InvalidInput, TooLarge
 from poagame.games.network import NetworkRouting
 from poagame.latency import MM1, Polynomial
 from poagame.outcome import Outcome
-from poagame.solvers.stochastic import simple_paths, stochastic_wardrop
-from poagame.solvers.wardrop import wardrop
+from poagame.solvers.flow.stochastic import simple_paths, stochastic_wardrop
+from poagame.solvers.flow.wardrop import wardrop
 from poagame.testing.networks import networks
 from tests.solvers.test_wardrop import BRAESS
 

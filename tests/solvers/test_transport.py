@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from poagame.certificates import assignment_lower_bound
 from poagame.errors import InvalidInput
-from poagame.solvers.transport import assign
+from poagame.solvers.routing.transport import assign
 
 
 @st.composite

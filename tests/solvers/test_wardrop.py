@@ -16,10 +16,10 @@ from poagame.games.tntp import read_tntp
 from poagame.latency import BPR, MM1, Latency, Polynomial, Saturating, Tabulated
 from poagame.latency.stacked import Stacked
 from poagame.outcome import Outcome
+from poagame.solvers.flow.stochastic import simple_paths
+from poagame.solvers.flow.system_optimum import network_optimum
+from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
 from poagame.solvers.optimum import social_optimum
-from poagame.solvers.stochastic import simple_paths
-from poagame.solvers.system_optimum import network_optimum
-from poagame.solvers.wardrop import WardropEquilibrium, wardrop
 from poagame.testing.networks import networks
 from tests.latency.test_marginal import Root
 

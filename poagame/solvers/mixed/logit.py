@@ -34,7 +34,7 @@ from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame
 from poagame.outcome import Outcome
 from poagame.solvers.extremes import Extremes
-from poagame.solvers.logit_path import Crossing, LogitMap, follow, newton, switch
+from poagame.solvers.mixed.logit_path import Crossing, LogitMap, follow, newton, switch
 
 MAX_PURE_STARTS = 2_000
 """Most pure profiles that are tried as starts; with more, as many drawn at random."""

@@ -11,10 +11,10 @@ from scipy import sparse
 from poagame._arrays import FloatArray, IntArray
 from poagame.errors import Infeasible
 from poagame.games.network import NetworkRouting
-from poagame.solvers.path_newton import face_step
-from poagame.solvers.shortest_paths import with_shortest_paths
-from poagame.solvers.wardrop_flow import descend, settled_loads
-from poagame.solvers.wardrop_tables import descend_on_tables
+from poagame.solvers.flow.path_newton import face_step
+from poagame.solvers.flow.path_sweeps import descend, settled_loads
+from poagame.solvers.flow.sampled_latency import descend_on_tables
+from poagame.solvers.flow.shortest_paths import with_shortest_paths
 
 SWEEPS = 60
 """Most sweeps over the commodities on one quadratic model."""
@@ -88,7 +88,7 @@ class Pricing:
                 f"every path of commodity {k} (from {game.node_name(int(game.origin[k]))} to "
                 f"{game.node_name(int(game.destination[k]))}) costs infinity; raise capacities or lower background loads"
             )
-        return PathFlows(commodity_ptr, path_ptr, path_edges, flow), distance
+        return PathFlows(commodity_ptr, path_ptr, np.asarray(path_edges, np.int32), flow), distance
 
     def loads(self, flows: PathFlows) -> FloatArray:
         """[E] loads; the flows of each commodity are first made to sum to its demand, in place."""

@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled path flows behind `poagame.solvers.wardrop`: loads, and gradient projection on a quadratic model."""
+"""The compiled path flows behind `poagame.solvers.flow.wardrop`: loads, and gradient projection on a quadratic model."""
 
 from __future__ import annotations
 

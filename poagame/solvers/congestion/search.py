@@ -11,7 +11,7 @@ placed player certainly gains by a deviation:
 
 Loads are indices into tables. Players of equal weight count by number; different weights by the number of each weight, so
 a table has :math:`\prod_c (n_c + 1)` loads for :math:`n_c` players of weight c. A singleton game in which equal players may
-use the same resources is searched by its load vectors instead (`solvers.load_vectors`). The method is ours.
+use the same resources is searched by its load vectors instead (`solvers.routing.load_vectors`). The method is ours.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from poagame.errors import InvalidInput, TooLarge
 from poagame.games.congestion import CongestionGame, PlayerTypes
 from poagame.games.routing import RoutingGame
 from poagame.latency import Latency
-from poagame.solvers import congestion_search_compiled as compiled
+from poagame.solvers.congestion import search_compiled as compiled
 from poagame.solvers.enumeration import MAX_LISTED, Equilibria, _sorted, equilibria
-from poagame.solvers.load_vectors import extreme_equilibria, typed_problem
+from poagame.solvers.routing.load_vectors import extreme_equilibria, typed_problem
 
 MAX_NODES = 5_000_000
 """Most partial placements that a search looks at (tens of seconds)."""

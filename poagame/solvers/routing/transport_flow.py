@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled successive shortest paths behind `poagame.solvers.transport`."""
+"""The compiled successive shortest paths behind `poagame.solvers.routing.transport`."""
 
 from __future__ import annotations
 

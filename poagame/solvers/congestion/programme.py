@@ -32,7 +32,7 @@ from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.congestion import CongestionGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, equilibrium
-from poagame.solvers.congestion_search import CellProblem, as_routing, cell_problem, extreme_pure_equilibria
+from poagame.solvers.congestion.search import CellProblem, as_routing, cell_problem, extreme_pure_equilibria
 
 between: Any = Bounds
 rows_within: Any = LinearConstraint

@@ -5,8 +5,8 @@ from __future__ import annotations
 from poagame.certificates.flow import flow_lower_bound
 from poagame.games.network import NetworkRouting
 from poagame.outcome import Outcome
+from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
 from poagame.solvers.optimum import Optimum, social_optimum
-from poagame.solvers.wardrop import WardropEquilibrium, wardrop
 
 PROOF_RTOL = 1e-9
 """Relative difference of cost and bound up to which the optimum counts as proved."""
@@ -25,4 +25,4 @@ def network_optimum(
     cost = float(game.social_cost(found.load))
     bound = flow_lower_bound(game, found.load)
     proved = cost - bound <= PROOF_RTOL * cost
-    return Optimum(found.load, cost, min(bound, cost), Outcome.OPTIMAL if proved else Outcome.BOUNDED)  # pyright: ignore[reportArgumentType]
+    return Optimum(found.load, cost, min(bound, cost), Outcome.OPTIMAL if proved else Outcome.BOUNDED)

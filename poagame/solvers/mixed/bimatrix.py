@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-r"""Compiled vertex enumeration behind `poagame.solvers.mixed`.
+r"""Compiled vertex enumeration behind `poagame.solvers.mixed.mixed_equilibria`.
 
 The best replies of an opponent with costs c[i, j] to a mixed strategy x are the facets of the cone
 :math:`\{(x, v) : x \ge 0,\ v \le \sum_i x_i c_{ij}\ \forall j\}`; its extreme rays with x ≠ 0 are the vertices of the

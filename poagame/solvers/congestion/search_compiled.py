@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled searches behind `poagame.solvers.congestion_search` and `congestion_optimum`.
+"""The compiled searches behind `poagame.solvers.congestion.search` and `congestion_optimum`.
 
 A *cell* is an action of a type of equal players; a profile is the number of players x in each cell. The load of a resource is an
 index into its cost table, and each player that uses the resource adds the stride of its weight to it.

@@ -19,8 +19,8 @@ from poagame.errors import Infeasible, InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.latency import Latency
 from poagame.outcome import Outcome
-from poagame.solvers.capacity import capacities, strictly_feasible
-from poagame.solvers.path_flows import PathFlows, Pricing
+from poagame.solvers.flow.capacity import capacities, strictly_feasible
+from poagame.solvers.flow.path_flows import PathFlows, Pricing
 
 MODELS_PER_STEP = 6
 """Most models solved between two rounds of shortest paths."""

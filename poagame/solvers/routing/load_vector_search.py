@@ -1,13 +1,13 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled depth-first search behind `poagame.solvers.load_vectors`."""
+"""The compiled depth-first search behind `poagame.solvers.routing.load_vectors`."""
 
 from __future__ import annotations
 
 import numba
 import numpy as np
 
-from poagame.solvers.transport_flow import augment
+from poagame.solvers.routing.transport_flow import augment
 
 
 @numba.njit(cache=True, nogil=True)

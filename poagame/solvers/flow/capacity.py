@@ -15,7 +15,7 @@ import numpy as np
 from poagame._arrays import Array, FloatArray
 from poagame.errors import Infeasible
 from poagame.latency import Latency
-from poagame.solvers.path_flows import PathFlows, Pricing
+from poagame.solvers.flow.path_flows import PathFlows, Pricing
 
 POWERS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray, require
-from poagame.solvers.transport_flow import assign_flow
+from poagame.solvers.routing.transport_flow import assign_flow
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -22,10 +22,10 @@ from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame
 from poagame.outcome import Outcome
-from poagame.solvers.bimatrix import best_reply_vertices, complete_pairs
-from poagame.solvers.correlated import correlated_extremes
 from poagame.solvers.extremes import Extremes
-from poagame.solvers.mixed_starts import from_starts
+from poagame.solvers.mixed.bimatrix import best_reply_vertices, complete_pairs
+from poagame.solvers.mixed.correlated import correlated_extremes
+from poagame.solvers.mixed.starts import from_starts
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 

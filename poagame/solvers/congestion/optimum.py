@@ -8,9 +8,9 @@ from poagame._arrays import FloatArray, IntArray
 from poagame.errors import InvalidInput
 from poagame.games.congestion import CongestionGame
 from poagame.outcome import Outcome
-from poagame.solvers import congestion_search_compiled as compiled
-from poagame.solvers.congestion_programme import TIME_LIMIT, _programmable, _Programme
-from poagame.solvers.congestion_search import CellProblem, as_routing, cell_problem, from_routing
+from poagame.solvers.congestion import search_compiled as compiled
+from poagame.solvers.congestion.programme import TIME_LIMIT, _programmable, _Programme
+from poagame.solvers.congestion.search import CellProblem, as_routing, cell_problem, from_routing
 from poagame.solvers.optimum import RTOL, Optimum, social_optimum
 
 MAX_BRANCHES = 500_000

@@ -23,7 +23,7 @@ from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import TIE_RTOL
 from poagame.errors import TooLarge
 from poagame.games.routing import RoutingGame
-from poagame.solvers.load_vector_search import search
+from poagame.solvers.routing.load_vector_search import search
 
 MAX_NODES = 100_000_000
 """Most prefixes of load vectors that a search looks at (tens of seconds)."""

@@ -18,7 +18,7 @@ from poagame.certificates.mixed import certify_mixed
 from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame
 from poagame.outcome import Outcome
-from poagame.solvers.mixed import MixedEquilibrium
+from poagame.solvers.mixed.mixed_equilibria import MixedEquilibrium
 
 TIE_RTOL = 1e-12
 """Ratios closer than this, relative to their size, tie."""

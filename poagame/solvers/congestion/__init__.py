@@ -1,0 +1,1 @@
+"""Congestion games: all, worst and best pure equilibria, optimum, dynamics."""

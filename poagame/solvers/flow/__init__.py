@@ -1,0 +1,1 @@
+"""Nonatomic flow on networks: Wardrop and stochastic equilibria, and the optimum."""

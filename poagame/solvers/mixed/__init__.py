@@ -1,0 +1,1 @@
+"""Mixed and correlated equilibria of games written out."""

@@ -1,0 +1,1 @@
+"""Routing games: load vectors, transport, integer programmes, compiled rounds."""
