@@ -64,7 +64,7 @@ class AnarchyCurve:
         return "\n".join(lines if self.complete else [*lines, "(interrupted)"])
 
 
-def anarchy_curve(game: NetworkRouting, demands: ArrayLike, rtol: float = 1e-10) -> AnarchyCurve:
+def anarchy_curve(game: NetworkRouting, demands: ArrayLike, rtol: float = 1e-12) -> AnarchyCurve:
     """Price of anarchy of a network with its demand scaled to each of several totals.
 
     Demands are visited in rising order, and equilibrium and optimum each begin with the paths of the demand before. Ctrl-C

@@ -31,7 +31,7 @@ def price_of_anarchy(
     concept: Concept | None = None,
     *,
     temperature: float | None = None,
-    rtol: float = 1e-10,
+    rtol: float = 1e-12,
 ) -> AnarchyReport:
     """Worst and best equilibrium of a concept over the social optimum.
 

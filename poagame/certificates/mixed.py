@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, as_floats, require
 from poagame.certificates.nash import RTOL, NashCertificate, gain_scale
 from poagame.errors import TooLarge
+from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame, batch_action_costs
 
 MAX_PROFILES = 4_000_000
@@ -62,6 +63,8 @@ def certify_each_mixed(game: FiniteGame, strategies: ArrayLike) -> tuple[NashCer
     )
     require(bool((x >= 0.0).all()), "probabilities must be nonnegative")
     require(bool((np.abs(x.sum(axis=2) - 1.0) <= 1e-9).all()), "each player's probabilities must sum to 1")
+    if isinstance(game, NormalFormGame) and players == 2:
+        return _certificates(game, x, *_of_two(game, x))
     supports = [np.flatnonzero((x[:, i] > 0).any(axis=0)) for i in range(players)]
     total = prod(map(len, supports))
     if total > MAX_PROFILES:
@@ -88,18 +91,36 @@ def certify_each_mixed(game: FiniteGame, strategies: ArrayLike) -> tuple[NashCer
     return _certificates(game, x, expected, size)
 
 
+def _of_two(game: NormalFormGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """[M, 2, A] expected cost of each action and of its size against the other's strategy, from the table of a two-player game."""
+    tables = np.array((game.costs[0], game.costs[1].T))
+    tables[np.isinf(tables)] = (
+        0.0  # only at actions that a player lacks: its own cost infinity below, the other's are 0 there
+    )
+    weights = x[:, ::-1, :, None]
+    expected, size = np.matmul(tables, weights)[..., 0], np.matmul(np.abs(tables), weights)[..., 0]
+    return np.where(game.available, expected, np.inf), size
+
+
 def _certificates(
     game: FiniteGame, x: FloatArray, expected: FloatArray, size: FloatArray
 ) -> tuple[NashCertificate, ...]:
     """Certificates at strategies [M, N, A] from the expectations [M, N, A] of each action's cost and of its size."""
     best = expected.min(axis=2)
     # Σ x (E − min E) rather than Σ x E − min E: rounding then counts against differences of costs, not against costs
-    over = np.where(np.isinf(best)[..., None], 0.0, expected - np.where(np.isinf(best), 0.0, best)[..., None])
+    stuck = np.isinf(best)[..., None]
+    over = np.where(stuck, 0.0, expected) - np.where(stuck, 0.0, best[..., None])
     gains = (x * np.where(x > 0, over, 0.0)).sum(axis=2)
-    players, action = gains.argmax(axis=1), expected.argmin(axis=2)
-    least = np.take_along_axis(size, action[..., None], axis=2)[..., 0]
+    action = expected.argmin(axis=2)
+    each = np.arange(len(x))
+    player = gains.argmax(axis=1)
+    least = size[each[:, None], np.arange(x.shape[1]), action]
     scale = np.maximum((x * size).sum(axis=2), least).max(axis=1) + gain_scale(game)
-    return tuple(
-        NashCertificate(float(gains[k, i]), int(i), int(action[k, i]), RTOL * float(scale[k]))
-        for k, i in enumerate(players)
+    found = zip(
+        gains[each, player].tolist(),
+        player.tolist(),
+        action[each, player].tolist(),
+        (RTOL * scale).tolist(),
+        strict=True,
     )
+    return tuple(NashCertificate(*one) for one in found)

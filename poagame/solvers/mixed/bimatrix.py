@@ -15,6 +15,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+EPSILON = float(np.finfo(np.float64).eps)
+
 
 @numba.njit(cache=True, nogil=True)
 def best_reply_vertices(costs, tolerance, limit):  # pragma: no cover - compiled
@@ -124,17 +126,114 @@ def _adjacent(tight, count, p, q, common):  # pragma: no cover - compiled
 
 
 @numba.njit(cache=True, nogil=True)
-def complete_pairs(first, second, full):  # pragma: no cover - compiled
-    """[K, 2] indices of the pairs of masks that together have all bits of `full`."""
+def extreme_pairs(of_row, of_column, tie, max_vertices, max_pairs):  # pragma: no cover - compiled
+    """Extreme equilibria of the bimatrix game with costs `of_row` and `of_column` [m, n]: x [K, m] and y [K, n].
+
+    Return also the numbers of vertices [2] (0 if more than `max_vertices`), K (above `max_pairs` nothing is listed), and, for
+    either polyhedron, the least slack taken for one, the greatest taken for none, and the tolerance between [2, 3].
+    """
+    m, n = of_row.shape
+    rows, columns = _undominated(of_row, of_column)
+    p, q = len(rows), len(columns)
+    of_x, of_y = np.empty((p, q)), np.empty((q, p))
+    for i in range(p):
+        for j in range(q):
+            of_x[i, j] = of_column[rows[i], columns[j]]
+            of_y[j, i] = of_row[rows[i], columns[j]]
+    doubts = np.empty((2, 3))
+    x, x_labels = _polyhedron(of_x, tie, max_vertices, doubts[0])
+    y, y_labels = _polyhedron(of_y, tie, max_vertices, doubts[1])
+    for k in range(len(y_labels)):  # bit of an action: the same on both sides
+        y_labels[k] = (y_labels[k] >> q) | ((y_labels[k] & ((np.int64(1) << q) - 1)) << p)
+    full = (np.int64(1) << (p + q)) - 1
     pairs = np.empty((64, 2), np.int64)
     count = 0
-    for a in range(len(first)):
-        missing = full & ~first[a]
-        for b in range(len(second)):
-            if second[b] & missing == missing:
-                if count == len(pairs):
+    for a in range(len(x)):
+        missing = full & ~x_labels[a]
+        for b in range(len(y)):
+            if y_labels[b] & missing == missing:
+                if count == len(pairs) and count <= max_pairs:
                     pairs = np.concatenate((pairs, np.empty_like(pairs)))
-                pairs[count, 0] = a
-                pairs[count, 1] = b
+                if count < len(pairs):
+                    pairs[count, 0] = a
+                    pairs[count, 1] = b
                 count += 1
-    return pairs[:count]
+    listed = count if count <= max_pairs else 0
+    first, second = np.zeros((listed, m)), np.zeros((listed, n))
+    for k in range(listed):
+        for i in range(p):
+            first[k, rows[i]] = x[pairs[k, 0], i]
+        for j in range(q):
+            second[k, columns[j]] = y[pairs[k, 1], j]
+    return first, second, (len(x), len(y)), count, doubts
+
+
+@numba.njit(cache=True, nogil=True)
+def _undominated(of_row, of_column):  # pragma: no cover - compiled
+    """Rows and columns left when those that another one undercuts everywhere, clearly, are left out in turn: none is ever played.
+
+    So no enormous cost of an action that nobody would take blurs the others.
+    """
+    rows, columns = np.arange(of_row.shape[0]), np.arange(of_row.shape[1])
+    while True:
+        before = len(rows) + len(columns)
+        rows = _clear_of(of_row, rows, columns)
+        columns = _clear_of(of_column.T, columns, rows)
+        if len(rows) + len(columns) == before:
+            return rows, columns
+
+
+@numba.njit(cache=True, nogil=True)
+def _clear_of(costs, own, others):  # pragma: no cover - compiled
+    """Those of the actions `own` that no other one undercuts at all of `others` by more than a millionth of what is compared."""
+    kept = np.ones(len(own), np.bool_)
+    for a in range(len(own)):
+        for b in range(len(own)):
+            less = True
+            for j in others:
+                mine, its = costs[own[a], j], costs[own[b], j]
+                if not mine - its > 1e-6 * max(abs(mine), abs(its)):
+                    less = False
+                    break
+            if less:
+                kept[a] = False
+                break
+    return own[kept]
+
+
+@numba.njit(cache=True, nogil=True)
+def _polyhedron(costs, tie, limit, doubt):  # pragma: no cover - compiled
+    """Vertices [V, m] of the best-reply polyhedron of an opponent with any `costs` [m, n], and their masks; `doubt` is filled in.
+
+    Neither a constant in a row nor the unit of a row changes who replies what: only weights of x change with the unit.
+    """
+    m, n = costs.shape
+    scaled, unit, rounding = np.zeros((m, n)), np.zeros(m), np.zeros(m)
+    smallest = np.inf
+    for i in range(m):
+        low = costs[i].min()
+        rounding[i] = 8 * EPSILON * np.abs(costs[i]).max()
+        size = costs[i].max() - low
+        if size > rounding[i]:
+            unit[i] = size
+            smallest = min(smallest, size)
+            for j in range(n):
+                scaled[i, j] = (costs[i, j] - low) / size
+    tolerance = tie
+    for i in range(m):
+        if unit[i] > 0.0:
+            tolerance = max(tolerance, rounding[i] / unit[i])
+        else:
+            unit[i] = smallest if smallest < np.inf else 1.0
+    x, masks, above, below = best_reply_vertices(scaled, tolerance, limit)
+    for k in range(len(x)):
+        total = 0.0
+        for i in range(m):
+            x[k, i] /= unit[i]
+            total += x[k, i]
+        for i in range(m):
+            x[k, i] /= total
+    doubt[0] = above
+    doubt[1] = below
+    doubt[2] = tolerance
+    return x, masks

@@ -10,12 +10,10 @@ and the best of all.**
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import FloatArray, require
 from poagame.certificates.mixed import certify_each_mixed
 from poagame.certificates.nash import NashCertificate
 from poagame.errors import NoEquilibrium, TooLarge
@@ -23,11 +21,9 @@ from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame
 from poagame.outcome import Outcome
 from poagame.solvers.extremes import Extremes
-from poagame.solvers.mixed.bimatrix import best_reply_vertices, complete_pairs
+from poagame.solvers.mixed.bimatrix import extreme_pairs
 from poagame.solvers.mixed.correlated import correlated_extremes
 from poagame.solvers.mixed.starts import from_starts
-
-BoolArray: TypeAlias = NDArray[np.bool_]
 
 MAX_VERTICES = 30_000
 """Most vertices of a best-reply polyhedron of a two-player game."""
@@ -176,83 +172,39 @@ def mixed_extremes(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> Ext
 
 def _social_costs(game: NormalFormGame, strategies: FloatArray) -> FloatArray:
     if game.num_players == 2:
-        social = np.where(np.isfinite(game.social), game.social, 0.0)
+        social = game.social
+        social = np.where(np.isfinite(social), social, 0.0)
         return ((strategies[:, 0] @ social) * strategies[:, 1]).sum(axis=1)
     return np.array([game.expected_social_cost(x) for x in strategies])
 
 
 def _extreme_equilibria(game: NormalFormGame) -> tuple[FloatArray, bool, str]:
-    rows, columns = (np.flatnonzero(has) for has in game.available)
+    costs, available = game.costs, game.available
+    rows, columns = (np.flatnonzero(has) for has in available)
     m, n = len(rows), len(columns)
     if m + n > MAX_ACTIONS:
         raise TooLarge(
             f"{m} and {n} actions; all mixed equilibria are listed of up to {MAX_ACTIONS} together. lemke_howson(game) "
             "finds one; worst and best coarse correlated equilibria bound them"
         )
-    rows, columns = _undominated(game.costs[0], game.costs[1], rows, columns)
-    of_row, of_column = (game.costs[i][np.ix_(rows, columns)] for i in (0, 1))
-    m, n = len(rows), len(columns)
-    x, x_masks, x_doubt = _vertices(of_column)
-    y, y_masks, y_doubt = _vertices(np.ascontiguousarray(of_row.T))
-    y_labels = (y_masks >> n) | ((y_masks & ((1 << n) - 1)) << m)  # bit of an action: the same on both sides
-    pairs = complete_pairs(x_masks, y_labels, (1 << (m + n)) - 1)
-    if len(pairs) > MAX_LISTED:
-        raise TooLarge(f"{len(pairs):,} extreme equilibria; the limit is {MAX_LISTED:,}. The game is very degenerate")
-    strategies = np.zeros((len(pairs), 2, game.num_actions))
-    strategies[:, 0, rows] = x[pairs[:, 0]]
-    strategies[:, 1, columns] = y[pairs[:, 1]]
-    note = f"all extreme equilibria, from {len(x):,} × {len(y):,} vertices of the best-reply polyhedra"
-    doubt = x_doubt or y_doubt
-    if doubt:
-        note = f"{note}; but {doubt}, so equilibria may be missing or listed that are none of the exact game"
-    return strategies, not doubt, note
-
-
-def _undominated(
-    of_row: FloatArray, of_column: FloatArray, rows: IntArray, columns: IntArray
-) -> tuple[IntArray, IntArray]:
-    """Actions left when those that another one undercuts everywhere, clearly, are left out in turn: none is ever played.
-
-    So no enormous cost of an action that nobody would take blurs the others.
-    """
-    while True:
-        kept = _clear_of(of_row[np.ix_(rows, columns)])
-        rows_left = rows[kept]
-        kept = _clear_of(of_column[np.ix_(rows_left, columns)].T)
-        columns_left = columns[kept]
-        if len(rows_left) == len(rows) and len(columns_left) == len(columns):
-            return rows, columns
-        rows, columns = rows_left, columns_left
-
-
-def _clear_of(costs: FloatArray) -> BoolArray:
-    """[m]: whether no other row of costs [m, n] is less in every entry, by more than a millionth of what is compared."""
-    other, own = costs[:, None], costs[None, :]
-    size = np.abs(costs)
-    less = own - other > 1e-6 * np.maximum(size[:, None], size[None, :])
-    return np.logical_not(less.all(axis=2).any(axis=0))
-
-
-def _vertices(costs: FloatArray) -> tuple[FloatArray, IntArray, str]:
-    """Vertices [V, m] of the best-reply polyhedron of an opponent with `costs` [m, n], masks of labels, and doubts."""
-    # neither a constant in a row nor the unit of a row changes who replies what: only weights of x change with the unit
-    shifted = costs - costs.min(axis=1, keepdims=True)
-    size, rounding = shifted.max(axis=1), 8 * np.finfo(float).eps * np.abs(costs).max(axis=1)
-    flat = size <= rounding
-    shifted[flat] = 0.0
-    unit = np.where(flat, size[~flat].min(initial=np.inf), size)
-    unit = np.where(np.isfinite(unit), unit, 1.0)
-    tolerance = max(TIE_RTOL, float((rounding / unit)[~flat].max(initial=0.0)))
-    x, masks, above, below = best_reply_vertices(shifted / unit[:, None], tolerance, MAX_VERTICES)
-    if not len(x):
+    of_row, of_column = costs if m + n == available.size else (c[np.ix_(rows, columns)] for c in costs)
+    x, y, vertices, number, doubts = extreme_pairs(of_row, of_column, TIE_RTOL, MAX_VERTICES, MAX_LISTED)
+    if not min(vertices):
         raise TooLarge(
             f"a best-reply polyhedron has more than {MAX_VERTICES:,} vertices; lemke_howson(game) finds one equilibrium, and "
             "worst and best coarse correlated equilibria bound all"
         )
-    x /= unit
-    x /= x.sum(axis=1, keepdims=True)
-    doubt = ""
-    if above < 100 * tolerance or below > tolerance / 100 or tolerance > 1e-7:
-        near = below if below > tolerance / 100 else above
-        doubt = f"replies differ by {near:.1g} of the range of costs, and what counts as a tie there is {tolerance:.1g}"
-    return x, masks, doubt
+    if number > MAX_LISTED:
+        raise TooLarge(f"{number:,} extreme equilibria; the limit is {MAX_LISTED:,}. The game is very degenerate")
+    strategies = np.zeros((number, *available.shape))
+    strategies[:, 0, rows], strategies[:, 1, columns] = x, y
+    note = f"all extreme equilibria, from {vertices[0]:,} × {vertices[1]:,} vertices of the best-reply polyhedra"
+    for above, below, tolerance in doubts.tolist():
+        if above < 100 * tolerance or below > tolerance / 100 or tolerance > 1e-7:
+            near = below if below > tolerance / 100 else above
+            note = (
+                f"{note}; but replies differ by {near:.1g} of the range of costs, and what counts as a tie there is "
+                f"{tolerance:.1g}, so equilibria may be missing or listed that are none of the exact game"
+            )
+            return strategies, False, note
+    return strategies, True, note
