@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "==> building .venv (a minute or two, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "poagame needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=python3.12, say."; exit 1; }
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]' --constraint constraints.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' --constraint constraints.txt
 	@touch $(STAMP)
 
 reproduce: $(STAMP)
@@ -35,6 +35,8 @@ lint: $(STAMP)
 	@$(BIN)/pyright
 
 bench: $(STAMP)
+	@echo "==> installing the rivals"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
 	@echo "==> benchmarks (some minutes)"
 	@$(BIN)/python -m benchmarks
 

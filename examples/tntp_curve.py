@@ -15,6 +15,7 @@ import poagame as pg
 
 
 def main(net: str, trips: str, figure: str = "tntp_curve.svg") -> pg.AnarchyCurve:
+    """Print the price of anarchy at the demand in the files, and draw it from a tenth to ten times that demand."""
     game = pg.read_tntp(net, trips)
     print(f"{game.num_edges} links, {game.num_commodities} commodities, total demand {game.total_demand:,.1f}")
     print(pg.price_of_anarchy(game))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import example, given
 
 import poagame as pg
+from poagame.anarchy.verb import wardrop_costs
 from poagame.bounds import robust_poa
-from poagame.errors import NoEquilibrium, UndefinedRatio
+from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, UndefinedRatio
 from poagame.games import RoutingGame
 from poagame.latency import Polynomial, Saturating
 from poagame.testing import routing_games
@@ -103,3 +105,71 @@ def test_a_game_without_pure_equilibrium_says_so() -> None:
 def test_overlap_that_outweighs_latency_is_undefined() -> None:
     with pytest.raises(UndefinedRatio, match="lower overlap_weight"):
         pg.price_of_anarchy(RoutingGame(Polynomial([[1.0, 0.1]]), np.full((4, 2), 5.0)))
+
+
+def test_a_concept_must_fit_the_game() -> None:
+    braess = pg.instances.braess()
+    with pytest.raises(InvalidInput, match="NetworkRouting is no finite game"):
+        pg.price_of_anarchy(braess, concept="pure")
+    with pytest.raises(InvalidInput, match="needs a NetworkRouting; got CongestionGame"):
+        pg.price_of_anarchy(pg.instances.symmetric_affine(), concept="wardrop")
+    with pytest.raises(InvalidInput, match="needs a SplittableRouting"):
+        pg.price_of_anarchy(braess, concept="splittable")
+    with pytest.raises(InvalidInput, match="temperature belongs to"):
+        pg.price_of_anarchy(pg.instances.symmetric_affine(), concept="logit")
+    with pytest.raises(InvalidInput, match="temperature belongs to"):
+        pg.price_of_anarchy(braess, temperature=1.0)
+    with pytest.raises(InvalidInput, match="concept is 'pure'"):
+        pg.price_of_anarchy(pg.instances.symmetric_affine(), concept="nash")  # type: ignore[arg-type]
+
+
+def test_concepts_are_nested() -> None:
+    """Pure within mixed within correlated within coarse correlated: the price of anarchy rises, that of stability falls."""
+    chicken = pg.NormalFormGame([[[1.0, 6.0], [0.0, 8.0]], [[1.0, 0.0], [6.0, 8.0]]])
+    reports = [pg.price_of_anarchy(chicken, concept=c) for c in ("pure", "mixed", "correlated", "cce")]
+    for narrow, wide in itertools.pairwise(reports):
+        assert narrow.exact
+        assert narrow.poa <= wide.poa + 1e-9
+        assert narrow.pos >= wide.pos - 1e-9
+    assert [r.concept for r in reports] == ["pure", "mixed", "correlated", "cce"]
+    assert "cce: all coarse" in str(reports[-1])
+
+
+def test_the_curve_is_the_price_of_anarchy_at_each_demand() -> None:
+    game = pg.instances.slow_convergence()
+    demands = [3.0, 0.5, 10.0, 3.0]
+    curve = pg.anarchy_curve(game, demands)
+    assert curve.complete
+    np.testing.assert_array_equal(curve.demand, demands)
+    for k, demand in enumerate(demands):
+        assert curve.poa[k] == pytest.approx(pg.instances.slow_convergence(demand).certified["poa"], abs=1e-8)
+        assert curve.poa_low[k] <= pg.instances.slow_convergence(demand).certified["poa"] <= curve.poa_high[k]
+    assert len(str(curve).splitlines()) == 5
+    for wrong in ([0.0], [-1.0], [], [np.nan]):
+        with pytest.raises(InvalidInput):
+            pg.anarchy_curve(game, wrong)
+    with pytest.raises(Infeasible):
+        pg.anarchy_curve(pg.instances.two_queues(1.0), [1.0, 6.0])
+
+
+def test_an_interrupted_curve_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    from poagame.anarchy import curve as module
+
+    calls = []
+
+    def costs(found: object) -> object:
+        calls.append(found)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return wardrop_costs(found)
+
+    monkeypatch.setattr(module, "wardrop_costs", costs)
+    curve = pg.anarchy_curve(pg.instances.pigou(1), [4.0, 1.0, 0.25])
+    assert not curve.complete
+    np.testing.assert_array_equal(curve.demand, [1.0, 0.25])
+    np.testing.assert_allclose(curve.poa, [4 / 3, 1.0], rtol=1e-9)
+    assert "interrupted" in str(curve)
+
+
+def test_the_potential_of_a_network_is_beckmanns() -> None:
+    assert pg.potential(pg.instances.pigou(1), [0.25, 0.5]) == pytest.approx(0.25 + 0.125)

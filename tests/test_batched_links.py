@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poagame import batched
@@ -37,12 +37,21 @@ def test_affine_games_meet_the_closed_form() -> None:
     np.testing.assert_allclose(found.load.sum(axis=1), demand, rtol=1e-14)
 
 
+def links_of_one_shape(min_capacity: float) -> st.SearchStrategy[Latency]:
+    """Three links of any family, of few shapes, as each compiles anew."""
+    tenths = st.lists(st.integers(0, 20).map(lambda n: n / 10), min_size=3, max_size=3)
+    tables = st.lists(tenths, min_size=3, max_size=3).map(
+        lambda rise: Tabulated([0.0, 1.0, 2.5], np.cumsum(rise, axis=1))
+    )
+    return tables | latencies(3, ("affine", "bpr", "mm1", "saturating"), min_capacity)
+
+
+@settings(max_examples=60)
 @given(st.data())
 def test_no_used_link_costs_more_than_another(data: st.DataObject) -> None:
     """Wardrop's first principle, evaluated here; any family, also flat and kinked links."""
-    links = 3
     demand = data.draw(st.integers(1, 80).map(lambda n: n / 10))
-    latency = data.draw(latencies(links, min_capacity=demand + 1.0))
+    latency = data.draw(links_of_one_shape(demand + 1.0))
     found = batched.wardrop(latency, [demand, 0.5 * demand], shared=True)
     assert found.converged.all()
     for load, total in zip(found.load, (demand, 0.5 * demand), strict=True):

@@ -90,7 +90,11 @@ def price_of_anarchy(
     if concept == "splittable":
         extremes = splittable_extremes(_of(game, SplittableRouting, concept))
         return report(_costs(extremes), social_optimum(game), concept, bound)
-    require(isinstance(game, FiniteGame), f"concept={concept!r} needs a finite game; {type(game).__name__} is none")
+    require(
+        isinstance(game, FiniteGame),
+        f"{type(game).__name__} is no finite game, which concept={concept!r} needs: one with num_players, num_actions, "
+        "action_costs and social_cost",
+    )
     dust = 1e-12 * gain_scale(game) * game.num_players
     if concept == "pure":
         costs, optimum = pure_costs(game)

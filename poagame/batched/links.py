@@ -114,7 +114,7 @@ def wardrop(
     --------
     >>> import poagame as pg
     >>> pigou = pg.latency.Polynomial([[0.0, 1.0], [1.0, 0.0]])
-    >>> pg.batched.wardrop(pigou, [0.5, 1.0, 2.0], shared=True).load.round(9)
+    >>> pg.batched.wardrop(pigou, [0.5, 1.0, 2.0], shared=True).load.round(4)
     array([[0.5, 0. ],
            [1. , 0. ],
            [1. , 1. ]])

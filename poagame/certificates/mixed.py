@@ -7,7 +7,8 @@ from math import prod
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import FloatArray, as_floats, require
+from poagame._arrays import FloatArray, IntArray, as_floats, require
+from poagame.certificates.mixed_compiled import two_player_regrets
 from poagame.certificates.nash import RTOL, NashCertificate, gain_scale
 from poagame.errors import TooLarge
 from poagame.games.normal_form import NormalFormGame
@@ -64,7 +65,7 @@ def certify_each_mixed(game: FiniteGame, strategies: ArrayLike) -> tuple[NashCer
     require(bool((x >= 0.0).all()), "probabilities must be nonnegative")
     require(bool((np.abs(x.sum(axis=2) - 1.0) <= 1e-9).all()), "each player's probabilities must sum to 1")
     if isinstance(game, NormalFormGame) and players == 2:
-        return _certificates(game, x, *_of_two(game, x))
+        return _records(*two_player_regrets(game.costs, game.available, x))
     supports = [np.flatnonzero((x[:, i] > 0).any(axis=0)) for i in range(players)]
     total = prod(map(len, supports))
     if total > MAX_PROFILES:
@@ -91,17 +92,6 @@ def certify_each_mixed(game: FiniteGame, strategies: ArrayLike) -> tuple[NashCer
     return _certificates(game, x, expected, size)
 
 
-def _of_two(game: NormalFormGame, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """[M, 2, A] expected cost of each action and of its size against the other's strategy, from the table of a two-player game."""
-    tables = np.array((game.costs[0], game.costs[1].T))
-    tables[np.isinf(tables)] = (
-        0.0  # only at actions that a player lacks: its own cost infinity below, the other's are 0 there
-    )
-    weights = x[:, ::-1, :, None]
-    expected, size = np.matmul(tables, weights)[..., 0], np.matmul(np.abs(tables), weights)[..., 0]
-    return np.where(game.available, expected, np.inf), size
-
-
 def _certificates(
     game: FiniteGame, x: FloatArray, expected: FloatArray, size: FloatArray
 ) -> tuple[NashCertificate, ...]:
@@ -116,11 +106,9 @@ def _certificates(
     player = gains.argmax(axis=1)
     least = size[each[:, None], np.arange(x.shape[1]), action]
     scale = np.maximum((x * size).sum(axis=2), least).max(axis=1) + gain_scale(game)
-    found = zip(
-        gains[each, player].tolist(),
-        player.tolist(),
-        action[each, player].tolist(),
-        (RTOL * scale).tolist(),
-        strict=True,
-    )
-    return tuple(NashCertificate(*one) for one in found)
+    return _records(gains[each, player], player, action[each, player], scale)
+
+
+def _records(gains: FloatArray, players: IntArray, actions: IntArray, scale: FloatArray) -> tuple[NashCertificate, ...]:
+    columns = (gains.tolist(), players.tolist(), actions.tolist(), (RTOL * scale).tolist())
+    return tuple(NashCertificate(*row) for row in zip(*columns, strict=True))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray
 from poagame.certificates.nash import gain_scale
 from poagame.errors import InvalidInput, NoPotential, TooLarge
-from poagame.games.protocols import FiniteGame, batch_action_costs
+from poagame.games.protocols import FiniteGame, FlowGame, batch_action_costs
 
 MAX_ENTRIES = 20_000_000
 """Most cost entries N · A · A^N that the four-cycle test tabulates (160 MB)."""
@@ -55,13 +55,15 @@ class HasPotential(Protocol):
 
 
 def potential(game: object, profile: ArrayLike) -> float:
-    """Exact potential of `game` at `profile`, from the game's own formula.
+    """Exact potential of `game` at `profile`, from the game's own formula; of a flow game, Beckmann's at the loads `profile`.
 
     Raises
     ------
     NoPotential
         If the game has none, or none is known.
     """
+    if isinstance(game, FlowGame):
+        return float(game.beckmann(profile))
     if not isinstance(game, HasPotential):
         raise NoPotential(
             f"{type(game).__name__} gives no potential formula; is_exact_potential(game) tests whether one exists"

@@ -39,8 +39,14 @@ from poagame.solvers.extremes import Extremes
 from poagame.solvers.optimum import Optimum, social_optimum
 from poagame.solvers.variational import Extragradient
 
-MAX_NEWTON = 1_000
-"""Most used actions for which Newton's method sets up its dense matrix."""
+MAX_DENSE = 100
+"""Most used actions for which Newton's method solves one dense system; beyond, one a player and one of the loads."""
+
+MAX_BLOCKS = 30_000_000
+"""Most numbers N·A·(A + R) of the systems of all players (about 1 GB at work); larger games take first-order steps alone."""
+
+PROXIMAL = 1e-9
+"""Weight of the distance moved in Newton's steps by player, relative to the Jacobian: flows with equal loads are many."""
 
 OPTIMUM_RTOL = 1e-9
 """Relative gap of cost and lower bound at which an optimum counts as proved."""
@@ -310,7 +316,7 @@ def _newton(problem: _Problem, x: FloatArray, length: float, rtol: float) -> tup
         force = problem.operator(x)
         moved = game.projection(x - force * (length / max(float(np.linalg.norm(force)), 1e-300)))
         cells = np.flatnonzero(((moved > 0) | (x > 1e-6 * np.asarray(game.demand)[:, None])) & game.available)
-        if cells.size > MAX_NEWTON:
+        if cells.size > MAX_DENSE and x.size * (game.num_actions + game.num_resources) > MAX_BLOCKS:
             return None, k
         new = _newton_step(problem, x, force, cells)
         if new is None or not np.isfinite(problem.operator(new)).all():
@@ -331,6 +337,8 @@ def _newton(problem: _Problem, x: FloatArray, length: float, rtol: float) -> tup
 def _newton_step(problem: _Problem, x: FloatArray, force: FloatArray, cells: IntArray) -> FloatArray | None:
     """Solve the linearised conditions on `cells`, the other actions left unused, and project."""
     game = problem.game
+    if cells.size > MAX_DENSE:
+        return _step_by_player(problem, x, force, cells)
     matrix = problem.jacobian(x, cells)
     if not np.isfinite(matrix).all():
         return None
@@ -352,6 +360,52 @@ def _newton_step(problem: _Problem, x: FloatArray, force: FloatArray, cells: Int
     new = np.zeros(x.size)
     new[cells] = unit * (flow + solution[:size])
     return game.projection(new.reshape(x.shape))
+
+
+def _step_by_player(problem: _Problem, x: FloatArray, force: FloatArray, cells: IntArray) -> FloatArray | None:
+    r"""The same with a small proximal term, by elimination: one system a player, and one of how all loads change.
+
+    A player's marginal costs change with its own loads and with those of all,
+    :math:`dF_i = U_i(\ell' \circ U_i^\top dx_i + w_i \circ dL)` with w = ℓ′ + x_i ℓ″ (at the optimum 0 in place of the first
+    and w = 2 ℓ′ + L ℓ″). So :math:`dx_i` is affine in dL, and :math:`dL = \sum_i U_i^\top dx_i` is a system of R numbers.
+    """
+    game, players, actions = problem.game, problem.game.num_players, problem.game.num_actions
+    load = game.loads(x)
+    slope, bend = game.latency.derivative(load), game.latency.curvature(load)
+    own = slope if problem.own else np.zeros_like(slope)
+    shared = slope + game.player_loads(x) * bend if problem.own else np.tile(2.0 * slope + load * bend, (players, 1))
+    if not (np.isfinite(own).all() and np.isfinite(shared).all()):
+        return None
+    at = np.flatnonzero((shared != 0.0).any(axis=0) | (own != 0.0))
+    used = np.zeros(x.size, dtype=bool)
+    used[cells] = True
+    uses = np.zeros((x.size, game.num_resources))
+    kept = used[game.cell]
+    uses[game.cell[kept], game.resource[kept]] = 1.0
+    uses = uses[:, at].reshape(players, actions, at.size)
+    used = used.reshape(x.shape)
+    size = float((uses @ (own[at] + np.abs(shared[:, at]))[..., None]).max(initial=0.0))
+    if size == 0.0:
+        return None
+    system = np.zeros((players, actions + 1, actions + 1))
+    system[:, :actions, :actions] = (uses * (own[at] / size)) @ uses.transpose(0, 2, 1)
+    each = np.arange(actions)
+    system[:, each, each] += np.where(used, PROXIMAL, 1.0)
+    system[:, :actions, actions] = system[:, actions, :actions] = used
+    right = np.zeros((players, actions + 1, at.size + 1))
+    right[:, :actions, 0] = np.where(used, -force / size, 0.0)
+    right[:, :actions, 1:] = -uses * (shared[:, None, at] / size)
+    right[:, actions, 0] = np.asarray(game.demand) - (x * used).sum(axis=1)
+    try:
+        moves = np.linalg.solve(system, right)[:, :actions]
+        change = np.tensordot(uses, moves, axes=((0, 1), (0, 1)))
+        # what unused actions leave goes into the loads too
+        left = game.loads(np.where(used, x, 0.0))[at] - load[at]
+        total = np.linalg.solve(np.eye(at.size) - change[:, 1:], change[:, 0] + left)
+    except np.linalg.LinAlgError:
+        return None
+    new = np.where(used, x + moves[..., 0] + moves[..., 1:] @ total, 0.0)
+    return game.projection(new) if np.isfinite(new).all() else None
 
 
 def _free_flow_cost(game: SplittableRouting) -> float:
