@@ -173,3 +173,10 @@ def test_an_interrupted_curve_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch
 
 def test_the_potential_of_a_network_is_beckmanns() -> None:
     assert pg.potential(pg.instances.pigou(1), [0.25, 0.5]) == pytest.approx(0.25 + 0.125)
+
+
+@pytest.mark.parametrize(("temperature", "ratio"), [(0.01, 1.290381), (1.0, 1.054040)])
+def test_logit_of_a_network_is_its_stochastic_equilibrium(temperature: float, ratio: float) -> None:
+    report = pg.price_of_anarchy(pg.instances.braess(), concept="logit", temperature=temperature)
+    assert report.exact
+    assert report.poa == report.pos == pytest.approx(ratio, abs=6e-7)

@@ -17,6 +17,7 @@ from poagame.games.network import NetworkRouting
 from poagame.games.protocols import FiniteGame
 from poagame.games.splittable import SplittableRouting
 from poagame.solvers.extremes import Extremes
+from poagame.solvers.flow.stochastic import stochastic_wardrop
 from poagame.solvers.flow.wardrop import wardrop
 from poagame.solvers.mixed.correlated import correlated_extremes
 from poagame.solvers.mixed.logit import logit_extremes
@@ -40,7 +41,7 @@ def price_of_anarchy(
       programme. Beyond, the report is labelled: equilibria found bound the price of anarchy from below.
     - "mixed": exact for two players; with more, the worst found, and the worst coarse correlated equilibrium as limit.
     - "correlated", "cce": worst and best (coarse) correlated equilibrium, by linear programmes with dual bounds.
-    - "logit": quantal response equilibria at `temperature`.
+    - "logit": quantal response equilibria at `temperature`; of a network, its stochastic user equilibrium.
     - "wardrop": nonatomic flow on a network; the interval carries the gaps of equilibrium and optimum.
     - "splittable": atomic players that split.
 
@@ -90,6 +91,8 @@ def price_of_anarchy(
     if concept == "splittable":
         extremes = splittable_extremes(_of(game, SplittableRouting, concept))
         return report(_costs(extremes), social_optimum(game), concept, bound)
+    if concept == "logit" and isinstance(game, NetworkRouting):
+        return report(_stochastic_costs(game, float(temperature or 0.0)), social_optimum(game), concept, bound)
     require(
         isinstance(game, FiniteGame),
         f"{type(game).__name__} is no finite game, which concept={concept!r} needs: one with num_players, num_actions, "
@@ -148,6 +151,13 @@ def wardrop_costs(found: Any) -> Costs:
         note = f"{note}; the solver stopped short of {proof.rtol:.2g}"
     low, high = proof.cost_low, proof.cost_high
     return Costs(found, found, low, high, low, high, proof.holds, note)
+
+
+def _stochastic_costs(game: NetworkRouting, temperature: float) -> Costs:
+    found = stochastic_wardrop(game, temperature)
+    cost, holds = found.social_cost, found.certificate.holds
+    note = "the stochastic user equilibrium over all simple paths is one"
+    return Costs(found, found, cost, cost, cost, cost, holds, note)
 
 
 def _costs(extremes: Extremes[Any]) -> Costs:
