@@ -83,7 +83,7 @@ def test_flat_links_take_what_the_others_leave() -> None:
 
 
 def test_games_that_resist_are_solved_by_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poagame.batched.links._HALLEY_STEPS", 0)
+    monkeypatch.setattr("poagame.batched.links_compiled.HALLEY_STEPS", 0)
     import jax
 
     jax.clear_caches()
