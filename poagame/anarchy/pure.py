@@ -94,9 +94,11 @@ def _costs(
     if not (high.certificate.holds and low.certificate.holds) or blurred > 1e-6 * optimum.social_cost:
         limits = (np.inf, -np.inf) if limits is None else limits
         note = f"{note}; but the regret of a profile found there is not small against the optimum"
+    sure = high.certificate.holds, low.certificate.holds
     above, below = (high.social_cost, low.social_cost) if limits is None else limits
     below = max(below, min(optimum.lower_bound, low.social_cost))  # no equilibrium undercuts the optimum
-    return Costs(high, low, high.social_cost, above, below, low.social_cost, limits is None, note)
+    known = (high.social_cost if sure[0] else below, low.social_cost if sure[1] else above)
+    return Costs(high, low, known[0], above, below, known[1], limits is None, note)
 
 
 def _as_equilibrium(game: FiniteGame, profile: IntArray) -> Equilibrium:

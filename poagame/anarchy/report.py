@@ -49,6 +49,7 @@ class AnarchyReport:
         of anarchy and `pos` an upper bound on the price of stability.
     exact : bool
         Whether all equilibria of the concept were covered and the optimum is proved, up to the tolerances of the solvers.
+        If the certificate of `worst` (or `best`) does not hold, its value proves nothing, and the table marks it with "?".
     poa_low, poa_high, pos_low, pos_high : float
         The values surely lie between: with the gaps of the equilibria and of the optimum as error bars, and infinite or 1
         on the side where equilibria may be missing.
@@ -107,12 +108,12 @@ class AnarchyReport:
         rows = [
             (
                 "price of anarchy",
-                f"{'=' if self.exact else '≥'} {self.poa:.9g}",
+                f"{self._sign(self.worst, '≥')} {self.poa:.9g}",
                 f"worst equilibrium {self.worst.social_cost:.9g}",
             ),
             (
                 "price of stability",
-                f"{'=' if self.exact else '≤'} {self.pos:.9g}",
+                f"{self._sign(self.best, '≤')} {self.pos:.9g}",
                 f"best equilibrium {self.best.social_cost:.9g}",
             ),
             ("optimum", f"  {self.optimum.social_cost:.9g}", str(self.optimum.outcome)),
@@ -126,6 +127,10 @@ class AnarchyReport:
         rows.append(("exact" if self.exact else "not exact", "", concept + self.note))
         first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
         return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
+
+    def _sign(self, behind: Solution, side: str) -> str:
+        """What the value is to the ratio: equal, on one side of it, or nothing that is proved."""
+        return "=" if self.exact else (side if behind.certificate.holds else "?")
 
 
 def shortfall(certificate: Certificate) -> tuple[str, float]:
@@ -173,7 +178,8 @@ def report(
     if optimum.lower_bound <= dust or optimum.social_cost <= dust:
         raise UndefinedRatio(
             f"the optimum lies between {optimum.lower_bound:g} and {optimum.social_cost:g}, so a ratio over it means nothing; "
-            "the game may cost nothing, or its gains outweigh its costs: lower overlap_weight, or add a constant cost to each action"
+            "the game may cost nothing, or its gains outweigh its costs: add a constant cost to each action (overlap_weight of a routing "
+            "game and offset of NormalFormGame.from_payoffs move costs)"
         )
     found = (costs.worst.social_cost, costs.best.social_cost, optimum.social_cost)
     if not np.isfinite(found).all():
@@ -185,16 +191,17 @@ def report(
         optimum = replace(optimum, outcome=Outcome.BOUNDED)
     exact = costs.covered and optimum.outcome is Outcome.OPTIMAL
     high, low = optimum.social_cost, min(optimum.lower_bound, optimum.social_cost)
-    poa = costs.worst.social_cost / high
-    pos = costs.best.social_cost / (high if exact else low)
+    # no equilibrium costs less than the optimum, whatever rounding says
+    poa = max(1.0, costs.worst.social_cost / high)
+    pos = max(1.0, costs.best.social_cost / (high if exact else low))
     return AnarchyReport(
         poa,
         pos,
         exact,
-        max(1.0, costs.worst_low / high),  # no equilibrium costs less than the optimum
-        costs.worst_high / low,
+        max(1.0, costs.worst_low / high),
+        max(1.0, costs.worst_high / low),
         max(1.0, costs.best_low / high),
-        costs.best_high / low,
+        max(1.0, costs.best_high / low),
         costs.worst,
         costs.best,
         optimum,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import singledispatch
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from poagame._arrays import require
 from poagame.anarchy.pure import pure_costs
@@ -14,7 +14,7 @@ from poagame.bounds.record import PoaBound
 from poagame.certificates.nash import gain_scale
 from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
-from poagame.games.protocols import FiniteGame
+from poagame.games.protocols import FiniteGame, as_finite
 from poagame.games.splittable import SplittableRouting
 from poagame.solvers.extremes import Extremes
 from poagame.solvers.flow.stochastic import stochastic_wardrop
@@ -83,6 +83,11 @@ def price_of_anarchy(
     """
     concept = default_concept(game) if concept is None else concept
     require(
+        concept in get_args(Concept),
+        f"concept is {', '.join(map(repr, get_args(Concept)[:-1]))} or {get_args(Concept)[-1]!r}; got {concept!r}",
+    )
+    require(bound is None or isinstance(bound, PoaBound), f"bound is a PoaBound of poagame.bounds; got {bound!r:.80}")
+    require(
         (temperature is not None) == (concept == "logit"),
         f"temperature belongs to concept='logit', and 'logit' needs one; got concept={concept!r}, temperature={temperature}",
     )
@@ -93,23 +98,12 @@ def price_of_anarchy(
         return report(_costs(extremes), social_optimum(game), concept, bound)
     if concept == "logit" and isinstance(game, NetworkRouting):
         return report(_stochastic_costs(game, float(temperature or 0.0)), social_optimum(game), concept, bound)
-    require(
-        isinstance(game, FiniteGame),
-        f"{type(game).__name__} is no finite game, which concept={concept!r} needs: one with num_players, num_actions, "
-        "action_costs and social_cost",
-    )
+    game = as_finite(game, f"concept={concept!r}")
     dust = 1e-12 * gain_scale(game) * game.num_players
     if concept == "pure":
         costs, optimum = pure_costs(game)
         return report(costs, _no_worse(optimum, costs), concept, bound, dust)
-    if concept == "logit":
-        extremes = logit_extremes(game, float(temperature or 0.0))
-    elif concept in _FINITE:
-        extremes = _FINITE[concept](game)
-    else:
-        raise InvalidInput(
-            f"concept is 'pure', 'mixed', 'correlated', 'cce', 'logit', 'wardrop' or 'splittable'; got {concept!r}"
-        )
+    extremes = logit_extremes(game, float(temperature or 0.0)) if concept == "logit" else _FINITE[concept](game)
     return report(_costs(extremes), social_optimum(game), concept, bound, dust)
 
 
@@ -161,7 +155,9 @@ def _stochastic_costs(game: NetworkRouting, temperature: float) -> Costs:
 
 
 def _costs(extremes: Extremes[Any]) -> Costs:
-    worst, best = extremes.worst.social_cost, extremes.best.social_cost
+    # a point that is no equilibrium bounds nothing
+    worst = extremes.worst.social_cost if extremes.worst.certificate.holds else extremes.best_limit
+    best = extremes.best.social_cost if extremes.best.certificate.holds else extremes.worst_limit
     return Costs(
         extremes.worst,
         extremes.best,

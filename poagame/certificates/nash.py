@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray
 from poagame.errors import InvalidInput
-from poagame.games.protocols import FiniteGame, as_profile, checked_costs
+from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 
 RTOL = 1e-9
@@ -50,16 +50,27 @@ def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
     infinite cost.
 
     Evaluated from `game.action_costs` alone.
+
+    Raises
+    ------
+    InvalidInput
+        As `certify_nash`.
     """
-    s = as_profile(game, profile)
+    s = as_profile(as_finite(game, "regret"), profile)
     costs = checked_costs(game, game.action_costs(s))
     return _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
 
 
 @singledispatch
 def certify_nash(game: FiniteGame, profile: ArrayLike) -> NashCertificate:
-    """Certificate of `profile` [N] as a pure Nash equilibrium of `game`."""
-    s = as_profile(game, profile)
+    """Certificate of `profile` [N] as a pure Nash equilibrium of `game`.
+
+    Raises
+    ------
+    InvalidInput
+        If the game is not finite, the profile is not one of its own, or costs are NaN or −∞.
+    """
+    s = as_profile(as_finite(game, "certify_nash"), profile)
     if s.ndim != 1:
         raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
     costs = checked_costs(game, game.action_costs(s))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray
 from poagame.certificates.nash import gain_scale
 from poagame.errors import InvalidInput, NoPotential, TooLarge
-from poagame.games.protocols import FiniteGame, FlowGame, batch_action_costs
+from poagame.games.protocols import FiniteGame, FlowGame, as_finite, batch_action_costs, num_profiles_exceed
 
 MAX_ENTRIES = 20_000_000
 """Most cost entries N · A · A^N that the four-cycle test tabulates (160 MB)."""
@@ -81,8 +81,9 @@ def potential_violation(game: FiniteGame, rtol: float = 1e-12) -> FourCycle | No
     InvalidInput
         If costs are infinite or NaN.
     """
+    game = as_finite(game, "the potential test")
     players, actions = game.num_players, game.num_actions
-    if players * actions * float(actions) ** players > MAX_ENTRIES:
+    if num_profiles_exceed(game, MAX_ENTRIES, players * actions):
         raise TooLarge(
             f"the four-cycle test tabulates N·A·A^N = {players}·{actions}·{actions}^{players} costs; the limit is {MAX_ENTRIES:,}. "
             "Test a game with fewer players of the same kind"

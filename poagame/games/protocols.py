@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -78,6 +79,40 @@ class JointlyConvexGame(Protocol):
     def start(self) -> FloatArray:
         """Return a point of X at which costs are finite."""
         ...
+
+
+MAX_PLAYERS = 10_000_000
+"""Most players that a profile lists one by one."""
+
+
+def as_finite(game: object, verb: str) -> FiniteGame:
+    """`game`, if it is a finite game.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none, with what to call instead for the games of other kinds; or if it has no player or no action.
+    """
+    if not isinstance(game, FiniteGame):
+        instead = ""
+        if isinstance(game, FlowGame):
+            instead = "; for a network use wardrop(game), stochastic_wardrop(game, temperature) or social_optimum(game)"
+        elif isinstance(game, JointlyConvexGame):
+            instead = "; for costs over real vectors use variational_equilibrium(game) or, for flows, splittable_equilibrium(game)"
+        raise InvalidInput(
+            f"{verb} needs a finite game, and {type(game).__name__} is no finite game: it lacks num_players, num_actions, "
+            f"action_costs or social_cost{instead}"
+        )
+    require(
+        game.num_players >= 1 and game.num_actions >= 1,
+        f"a game has at least one player and one action; {type(game).__name__} has {game.num_players} and {game.num_actions}",
+    )
+    return game
+
+
+def num_profiles_exceed(game: FiniteGame, limit: float, entries: int = 1) -> bool:
+    """Whether `entries` numbers for each of the A^N profiles are more than `limit`, however large that power is."""
+    return math.log(max(entries, 1)) + game.num_players * math.log(game.num_actions) > math.log(limit) + 1e-9
 
 
 def as_profile(game: FiniteGame, profile: ArrayLike) -> IntArray:

@@ -23,7 +23,7 @@ from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
 from poagame.errors import TooLarge
 from poagame.games.congestion import CongestionGame
-from poagame.games.protocols import FiniteGame, as_profile, checked_costs
+from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.congestion.rounds import play_cells
@@ -140,7 +140,8 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     >>> print(pg.equilibrium(game))
     converged: the certificate holds at the returned point (social cost 6, largest regret 0, 0 moves of 3 players)
     """
-    solver = solver or BestResponse()
+    game, solver = as_finite(game, "equilibrium"), BestResponse() if solver is None else solver
+    require(isinstance(solver, BestResponse), f"solver is a BestResponse(...); got {solver!r:.80}")
     limit = 1000 + 100 * game.num_players if solver.max_steps is None else solver.max_steps
     begin = None
     if start is not None:

@@ -12,8 +12,14 @@ import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
 from poagame.certificates.nash import TIE_RTOL, cost_scale
-from poagame.errors import InvalidInput, TooLarge
-from poagame.games.protocols import FiniteGame, batch_action_costs, batch_social_cost
+from poagame.errors import TooLarge
+from poagame.games.protocols import (
+    FiniteGame,
+    as_finite,
+    batch_action_costs,
+    batch_social_cost,
+    num_profiles_exceed,
+)
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.routing.load_vectors import equilibrium_load_vectors, placements, typed_problem
@@ -173,19 +179,16 @@ def _is_equilibrium(game: FiniteGame, profiles: IntArray) -> np.ndarray:
 
 def _all_profiles(game: FiniteGame, limit: int) -> Iterator[IntArray]:
     """Every profile, in chunks whose cost arrays stay near 64 MB."""
-    if not isinstance(game, FiniteGame):
-        raise InvalidInput(
-            f"{type(game).__name__} is no finite game: it needs num_players, num_actions, action_costs and social_cost"
-        )
+    game = as_finite(game, "enumeration")
     players, actions = game.num_players, game.num_actions
-    total = actions**players
-    if total > limit:
+    if num_profiles_exceed(game, limit):
         raise TooLarge(
             f"{players} players with {actions} actions have {actions}^{players} profiles; enumeration stops "
             f"at {limit:,}. "
             "A static RoutingGame (unit weights, no affinity) of any N is searched by load vectors instead; "
             "equilibrium(game) finds one equilibrium of any game"
         )
+    total = actions**players
     chunk = max(1, 8_000_000 // (players * max(actions, players)))
     powers = actions ** np.arange(players - 1, -1, -1)
     for begin in range(0, total, chunk):

@@ -10,7 +10,7 @@ import numpy as np
 
 from poagame.certificates.nash import TIE_RTOL, cost_scale
 from poagame.errors import InvalidInput, TooLarge
-from poagame.games.protocols import FiniteGame, batch_action_costs
+from poagame.games.protocols import FiniteGame, as_finite, batch_action_costs, num_profiles_exceed
 
 MAX_PROFILES = 200_000
 """Most profiles of a game whose moves are searched for a cycle."""
@@ -50,8 +50,9 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
     TooLarge
         If the game has more than `MAX_PROFILES` profiles.
     """
+    game = as_finite(game, "improvement_cycle")
     players, actions = game.num_players, game.num_actions
-    if actions**players > MAX_PROFILES:
+    if num_profiles_exceed(game, MAX_PROFILES):
         raise TooLarge(
             f"{actions}^{players} profiles; the search for cycles stops at {MAX_PROFILES:,}. Use a game of fewer players"
         )

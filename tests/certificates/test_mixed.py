@@ -39,6 +39,29 @@ def test_mixed_regret_is_that_of_the_contracted_table(game: NormalFormGame, seed
     assert expected[found.player, found.action] == pytest.approx(expected[found.player].min(), abs=1e-12)
 
 
+class Unwritten:
+    """The same game without its table, so that profiles are looked at one by one."""
+
+    takes_profiles = True
+
+    def __init__(self, game: NormalFormGame) -> None:
+        self.num_players, self.num_actions = game.num_players, game.num_actions
+        self.action_costs, self.social_cost = game.action_costs, game.social_cost
+
+
+@settings(max_examples=60, deadline=None)
+@given(normal_form_games(max_players=2, low=-3, high=5), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_table_of_two_players_is_weighed_as_its_profiles_are(game: NormalFormGame, seed: int, lacking: bool) -> None:
+    x = some_strategies(game, seed)
+    if lacking:  # also where a player is on an action that it lacks
+        x = np.random.default_rng(seed).dirichlet(np.ones(game.num_actions), game.num_players)
+    one, other = certify_mixed(game, x), certify_mixed(Unwritten(game), x)
+    assert one.max_regret == pytest.approx(other.max_regret, rel=1e-12, abs=1e-12)
+    assert one.tolerance == pytest.approx(other.tolerance, rel=1e-12)
+    if not np.isfinite(one.max_regret):
+        assert not one.holds
+
+
 @settings(max_examples=60, deadline=None)
 @given(normal_form_games(), st.data())
 def test_a_pure_profile_has_its_own_certificate_in_all_three_senses(game: NormalFormGame, data: st.DataObject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 import poagame as pg
@@ -82,15 +83,21 @@ def test_high_degrees_by_their_certificates(degree: int, digits: float) -> None:
 
 @pytest.mark.parametrize(("players", "digits"), [(10, 2.253423), (100, 2.576348), (1000, 2.613805)])
 def test_the_weighted_chain_tends_to_its_limit(players: int, digits: float) -> None:
-    game = atomic.weighted_worst_case(1, min(players, 100))
-    if players <= 100:
-        assert certify_nash(game, [0] * players).holds
-        ratio = game.social_cost([0] * players) / game.social_cost([1] * players)
-        assert ratio == pytest.approx(digits, abs=1e-6)
-        assert game.certified["poa"] == pytest.approx(ratio, rel=1e-9)
-    limit = game.certified["poa_limit"]
-    assert limit == pytest.approx(2.61803398875, rel=1e-11)
-    assert players / ((players - 1) / limit + 1) == pytest.approx(digits, abs=1e-6)
+    game = atomic.weighted_worst_case(1, players)
+    assert certify_nash(game, [0] * players).holds
+    # the tolerance is relative to the dearest player's cost: here each player's own ratio of staying to leaving
+    costs = game.action_costs([0] * players)
+    np.testing.assert_allclose(costs[:, 1] / costs[:, 0], 1.0, rtol=1e-9)
+    worst, least = game.social_cost([0] * players), game.social_cost([1] * players)
+    assert worst / least == pytest.approx(digits, abs=1e-6)
+    answers = [game.certified[name] for name in ("poa", "equilibrium_cost", "optimum_cost")]
+    assert answers == pytest.approx([worst / least, worst, least], rel=1e-9)
+    assert game.certified["poa_limit"] == pytest.approx(2.61803398875, rel=1e-11)
+
+
+def test_a_weighted_chain_beyond_the_range_of_floats_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="range of floats"):
+        atomic.weighted_worst_case(2, 1000)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from poagame.testing.congestion import congestion_games
 from tests.solvers.test_congestion_search import EVERYTHING_TIES, SAME_ACTION_TWICE, random_game, weighted_pair
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(congestion_games(variants=("unweighted", "counted"), max_players=4))
 @example(EVERYTHING_TIES)
 @example(SAME_ACTION_TWICE)
@@ -84,3 +84,12 @@ def test_no_equilibrium_is_an_error_that_says_what_is_known() -> None:
         pure_extremes(game)
     with pytest.raises(NoEquilibrium, match="too large to prove"):
         pure_extremes(game, max_nodes=0)
+
+
+def test_a_game_of_37_players_is_solved_without_a_tolerance() -> None:
+    # those without a choice are placed first; placed last, their load is unknown for too long, and only the programme ends
+    game = atomic.price_of_stability(10, 27)
+    report = pg.price_of_anarchy(game)
+    assert report.exact
+    assert report.optimum.lower_bound == report.optimum.social_cost == pytest.approx(game.certified["optimum_cost"])
+    assert (report.poa, report.pos) == pytest.approx((game.certified["poa"],) * 2, rel=1e-12)

@@ -24,6 +24,51 @@ def test_every_label_ends_at_an_extreme_equilibrium_also_of_degenerate_games(gam
         assert found.social_cost == pytest.approx(game.expected_social_cost(found.strategies))
 
 
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_every_path_ends_where_that_of_nashpy_does(size: int) -> None:
+    # without degeneracy a label fixes the path, whatever the tableau looks like
+    pytest.importorskip("nashpy")
+    for seed in range(4):
+        game = NormalFormGame(np.random.default_rng(seed).normal(size=(2, size, size)))
+        rival = game.to_nashpy()
+        for label in range(2 * size):
+            wanted = np.array(rival.lemke_howson(initial_dropped_label=label))
+            np.testing.assert_allclose(lemke_howson(game, label).strategies, wanted, atol=1e-9)
+
+
+# found by random search: with the first of the tied rows the paths of the first two cycle, with the last one that of the third,
+# and that of the fourth ends at no equilibrium
+TIED = [
+    (
+        6,
+        [[2, 1, 2, 1], [2, 1, 0, 0], [1, 2, 0, 0], [0, 0, 2, 2]],
+        [[0, 2, 2, 1], [2, 0, 1, 2], [1, 1, 1, 1], [0, 0, 1, 1]],
+    ),
+    (
+        5,
+        [[1, 0, 2, 2], [2, 0, 1, 1], [2, 1, 1, 2], [0, 2, 0, 0]],
+        [[0, 1, 0, 0], [1, 1, 0, 2], [2, 0, 0, 1], [2, 0, 0, 2]],
+    ),
+    (
+        4,
+        [[0, 2, 0, 2], [0, 0, 2, 1], [0, 2, 0, 2], [0, 1, 2, 0]],
+        [[1, 0, 2, 1], [2, 2, 1, 2], [1, 0, 0, 2], [2, 0, 1, 2]],
+    ),
+    (
+        1,
+        [[0, 0, 0, 1], [0, 1, 0, 1], [1, 2, 0, 2], [0, 0, 2, 1]],
+        [[2, 1, 2, 0], [2, 0, 0, 1], [1, 1, 2, 2], [0, 1, 0, 2]],
+    ),
+]
+
+
+@pytest.mark.parametrize(("label", "first", "second"), TIED)
+def test_ties_are_broken_so_that_no_path_cycles(label: int, first: list[list[int]], second: list[list[int]]) -> None:
+    found = lemke_howson(NormalFormGame([first, second]), label, max_steps=100)
+    assert found.outcome is Outcome.CONVERGED
+    assert found.certificate.holds
+
+
 def test_labels_lead_to_each_pure_equilibrium_of_a_coordination_game() -> None:
     game = NormalFormGame.from_payoffs(np.diag([1.0, 2.0, 3.0]), np.diag([1.0, 2.0, 3.0]))
     ends = [lemke_howson(game, label).strategies.tolist() for label in range(6)]

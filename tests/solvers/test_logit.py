@@ -49,7 +49,7 @@ def test_the_pitchfork_is_located(unit: float) -> None:
     assert branch.strategies == pytest.approx(np.full((3, 2, 2), 0.5), abs=1e-9)
 
 
-def test_a_fold_is_passed_and_no_bifurcation() -> None:
+def test_a_branch_without_the_symmetry_has_no_crossing() -> None:
     # c = x against c = x + 0.1: the pitchfork is broken up, and the branch leads to the better link for one player
     game = NormalFormGame([[[2.0, 1.0], [1.1, 2.1]], [[2.0, 1.05], [1.0, 2.05]]])
     branch = logit_branch(game, [1.0, 0.4, 0.2])
@@ -141,6 +141,14 @@ def test_extremes_are_proved_only_where_unique() -> None:
     below = logit_extremes(LINKS, 0.3)
     assert not below.covered
     assert below.best_limit <= below.best.social_cost < below.worst.social_cost <= below.worst_limit
+
+
+def test_the_residual_by_hand() -> None:
+    # player 0 faces costs 1.6 and 1.4, player 1 equal ones
+    response = 1 / (1 + np.exp(0.2 / 0.3))
+    found = certify_logit(LINKS, [[0.5, 0.5], [0.6, 0.4]], 0.3)
+    assert found.residual == pytest.approx(0.5 - response, rel=1e-12)
+    assert certify_logit(LINKS, [[0.5, 0.5], [0.5 + 1e-3, 0.5 - 1e-3]], 30.0).residual == pytest.approx(1e-3)
 
 
 def test_the_certificate_refuses_what_is_none() -> None:

@@ -18,6 +18,7 @@ from poagame.games.network import NetworkRouting
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import BPR, MM1, Polynomial, Tabulated
 from poagame.outcome import Outcome
+from poagame.solvers import splittable
 from poagame.solvers.optimum import social_optimum
 from poagame.solvers.splittable import slope_elasticity, splittable_equilibrium, splittable_extremes, why_unique
 from poagame.solvers.variational import variational_equilibrium
@@ -44,6 +45,44 @@ def test_the_tight_affine_instance(players: int) -> None:
         optimum = social_optimum(game)
         assert optimum.outcome is Outcome.OPTIMAL
         assert optimum.lower_bound == pytest.approx(game.certified["optimum_cost"], rel=1e-9)
+
+
+def test_the_certificate_by_hand() -> None:
+    game = SplittableRouting(Polynomial([[0.0, 1.0], [1.0, 0.0]]), [[[0], [1]], [[0], [1]]], [0.5, 0.5])
+    found = certify_splittable(game, [[0.25, 0.25], [0.5, 0.0]])  # marginal costs 1, 1 and 5/4, 1
+    assert (found.max_regret, found.player, found.first_order) == (0.125, 1, 0.125)
+    assert found.tolerance == pytest.approx(0.625e-8)
+    for off in (-0.05, 0.05):
+        assert certify_splittable(game, [[0.25, 0.25 + off], [0.5, 0.0]]).infeasibility == pytest.approx(0.1)
+        assert not certify_splittable(game, [[0.25, 0.25 + off], [0.5, 0.0]]).holds
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_newtons_step_by_player_is_that_of_the_whole_system(own: bool) -> None:
+    # alike links, so that one step from even flows leaves all in use; player 2 lacks one
+    links = Polynomial(np.column_stack([[1.0, 1.1, 0.9, 1.05], np.ones(4), [0.3, 0.2, 0.4, 0.3]]))
+    game = SplittableRouting(links, [[[0], [1], [2], [3]], [[0], [1], [2], [3]], [[1], [2], [3]]], [2.0, 3.0, 0.5])
+    problem, x = splittable._Problem(game, own), game.start()
+    force, cells = problem.operator(x), np.flatnonzero(game.available)
+    steps = [step(problem, x, force, cells) for step in (splittable._newton_step, splittable._step_by_player)]
+    assert all((step[game.available] > 0).all() for step in steps)
+    # the optimum's flows are many, its loads one
+    dense, by_player = (game.player_loads(step) if own else game.loads(step) for step in steps)
+    np.testing.assert_allclose(by_player, dense, rtol=1e-6)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_steps_by_player_lead_where_dense_ones_do(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    actions = [[sorted(rng.choice(8, 3, replace=False).tolist()) for _ in range(6)] for _ in range(4)]
+    latency = BPR(rng.uniform(1, 2, 8), rng.uniform(1, 3, 8), np.full(8, 0.5), np.full(8, 3.0))
+    game = SplittableRouting(latency, actions, rng.uniform(1, 2, 4))
+    solve = splittable_equilibrium if own else social_optimum
+    dense = solve(game)
+    monkeypatch.setattr(splittable, "MAX_DENSE", 0)
+    by_player = solve(game)
+    assert by_player.outcome is dense.outcome
+    assert by_player.social_cost == pytest.approx(dense.social_cost, rel=1e-9)
 
 
 @pytest.mark.parametrize("players", [1, 2, 3, 10])

@@ -113,31 +113,34 @@ def small_players_worst_case(degree: int, players: int) -> CongestionGame:
 def weighted_worst_case(degree: int, players: int) -> CongestionGame:
     r"""Chain of players of growing weights, with a price of anarchy that tends to :math:`\Phi_d^{d+1}` [aland2011]_.
 
-    Player i = 1 … n of weight :math:`\Phi^i` uses resource i (the equilibrium, action 0) or i + 1 (the optimum, action 1);
-    resource i costs :math:`a_i x^d` with :math:`a_{i+1} = a_i/(1+\Phi)^d` and :math:`a_{n+1} = a_n`. The ratio is
-    :math:`n / ((n-1)/\Phi^{d+1} + 1)`.
+    Player i = 1 … n of weight :math:`\Phi^{i-c}` uses resource i (the equilibrium, action 0) or i + 1 (the optimum, action 1);
+    resource i costs :math:`a_i x^d` with :math:`a_i = (1+\Phi)^{-d(i-c)}` and :math:`a_{n+1} = a_n`; the units,
+    c = n/3, keep long chains within the range of floats. The ratio is :math:`n / ((n-1)/\Phi^{d+1} + 1)`.
 
     Raises
     ------
     InvalidInput
-        If the degree or the players are below 1.
+        If the degree or the players are below 1, or the chain is so long that its costs are beyond the range of floats.
     """
     phi = _phi(degree)
     require(players >= 1, f"players must be at least 1; got {players}")
     d, n = degree, players
-    index = np.arange(1, n + 1)
-    rate = (1.0 + phi) ** (-d * (index - 1.0))
-    game = CongestionGame(
-        _monomials([*rate, rate[-1]], d), [[[i], [i + 1]] for i in range(n)], weights=phi ** index.astype(np.float64)
+    index = np.arange(1, n + 1) - float((n + 2) // 3)
+    require(
+        max(2.0 * (d + 1.0), 3.0 * d + 1.0) / 3.0 * n * np.log10(phi)
+        < 300.0,  # least rate; dearest resource at the largest weight
+        f"the costs of a chain of {n} players of degree {d} are beyond the range of floats; take fewer",
     )
+    rate = (1.0 + phi) ** (-d * index)
+    game = CongestionGame(_monomials([*rate, rate[-1]], d), [[[i], [i + 1]] for i in range(n)], weights=phi**index)
     limit = phi ** (d + 1)
-    each = phi ** (d + 1)  # w_i a_i w_i^d, the same for all players
+    # w_i a_i w_i^d = 1 for all players, as Φ^(d+1) = (1 + Φ)^d
     return game.named(
         "aland2011, exact price of anarchy of weighted polynomial games",
         poa=n / ((n - 1) / limit + 1.0),
         poa_limit=limit,
-        equilibrium_cost=n * each,
-        optimum_cost=each * ((n - 1) / limit + 1.0),
+        equilibrium_cost=float(n),
+        optimum_cost=(n - 1) / limit + 1.0,
     )
 
 

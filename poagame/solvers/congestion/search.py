@@ -110,7 +110,7 @@ def cell_problem(game: CongestionGame) -> CellProblem:
     InvalidInput
         If a latency decreases with load.
     """
-    types = game.types()
+    types = _fewest_actions_first(game, game.types())
     weight, counts = np.asarray(game.row_weights)[types.row], types.counts
     latencies = [game.latencies[i] for i in np.unique(game.latency_of[types.row])]
     which = np.unique(game.latency_of[types.row], return_inverse=True)[1].reshape(-1).astype(np.int64)
@@ -154,6 +154,12 @@ def cell_problem(game: CongestionGame) -> CellProblem:
         game.objective == "makespan",
         2.0 * TIE_RTOL * scale,
     )
+
+
+def _fewest_actions_first(game: CongestionGame, types: PlayerTypes) -> PlayerTypes:
+    """The same types in another order: players without a choice are placed first, for their load sharpens every bound."""
+    order = np.argsort(game.available[types.row].sum(axis=1), kind="stable")
+    return PlayerTypes(types.row[order], types.counts[order], np.argsort(order)[types.type_of])
 
 
 @dataclass(frozen=True, eq=False, slots=True)

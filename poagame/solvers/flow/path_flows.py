@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from poagame._arrays import FloatArray, IntArray
 from poagame.errors import Infeasible
@@ -16,8 +15,8 @@ from poagame.solvers.flow.path_sweeps import descend, settled_loads
 from poagame.solvers.flow.sampled_latency import descend_on_tables
 from poagame.solvers.flow.shortest_paths import with_shortest_paths
 
-SWEEPS = 60
-"""Most sweeps over the commodities on one quadratic model."""
+MOST_SWEEPS, LEAST_SWEEPS = 60, 20
+"""Most sweeps over the commodities on one quadratic model, for small and for large networks."""
 
 MODEL_RATIO = 0.02
 """A model counts as minimised when a sweep finds less than this part of the excess cost at its start."""
@@ -25,8 +24,14 @@ MODEL_RATIO = 0.02
 CRAWL_RATIO = 0.1
 """Sweeps that end above this part crawl, and a Newton step takes over."""
 
+FACE_ITERATIONS = 200
+"""Most conjugate gradient iterations of a Newton step."""
+
 FACE_STEPS = 6
 """Most exchanges between sweeps, which find the paths in use, and Newton steps among those."""
+
+WORK = 100_000_000
+"""Edge visits worth spending on a model, some tenths of a second: beyond, new shortest paths tell more."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,6 +46,16 @@ class PathFlows:
     def with_flow(self, flow: FloatArray) -> PathFlows:
         """Return the same paths with other flows."""
         return replace(self, flow=flow)
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps over all paths worth making on one model."""
+        return min(max(WORK // max(self.path_edges.size, 1), LEAST_SWEEPS), MOST_SWEEPS)
+
+    @property
+    def exchanges(self) -> int:
+        """Rounds of sweeps and a Newton step worth making on one model; 0 for large networks."""
+        return min(WORK // (FACE_ITERATIONS * max(self.path_edges.size, 1)), FACE_STEPS)
 
 
 class Pricing:
@@ -99,24 +114,13 @@ class Pricing:
     def descended(self, flows: PathFlows, cost: FloatArray, slope: FloatArray) -> tuple[FloatArray, float]:
         """Flows that nearly minimise the quadratic model with gradient `cost` and Hessian diag `slope`; excess cost at the start."""
         flow, now = flows.flow.copy(), cost.copy()
-        first = 0.0
-        for turn in range(FACE_STEPS):
-            begin, end = descend(
-                now, slope, flows.commodity_ptr, flows.path_ptr, flows.path_edges, flow, MODEL_RATIO, SWEEPS
-            )
-            first = first if turn else begin
-            if end <= CRAWL_RATIO * first:
+        paths = (flows.commodity_ptr, flows.path_ptr, flows.path_edges)
+        first, last = descend(now, slope, *paths, flow, MODEL_RATIO, flows.sweeps)
+        for _ in range(flows.exchanges):
+            if last <= CRAWL_RATIO * first or not face_step(now, slope, *paths, flow, FACE_ITERATIONS):
                 break
-            moved = face_step(self.incidence(flows), flows.commodity_ptr, flow, now, slope)
-            if moved is None:
-                break
-            flow, now = moved
+            _, last = descend(now, slope, *paths, flow, MODEL_RATIO, flows.sweeps)
         return flow, first
-
-    def incidence(self, flows: PathFlows) -> sparse.csr_array:
-        """[P, E] which edges each path uses."""
-        ones = np.ones(flows.path_edges.size)
-        return sparse.csr_array((ones, flows.path_edges, flows.path_ptr), shape=(flows.flow.size, self.game.num_edges))
 
     def descended_on_samples(
         self, flows: PathFlows, load: FloatArray, loads: FloatArray, costs: FloatArray
@@ -124,7 +128,15 @@ class Pricing:
         """Flows that nearly equalise path costs where those of edges are interpolated from samples [E, M]."""
         flow = flows.flow.copy()
         descend_on_tables(
-            loads, costs, load.copy(), flows.commodity_ptr, flows.path_ptr, flows.path_edges, flow, MODEL_RATIO, SWEEPS
+            loads,
+            costs,
+            load.copy(),
+            flows.commodity_ptr,
+            flows.path_ptr,
+            flows.path_edges,
+            flow,
+            MODEL_RATIO,
+            flows.sweeps,
         )
         return flow
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+REST = 4
+"""Sweeps after which a commodity that needed no change is looked at again."""
+
 
 @numba.njit(cache=True, nogil=True)
 def settled_loads(demand, commodity_ptr, path_ptr, path_edges, flow, edges):  # pragma: no cover - compiled
@@ -35,18 +38,24 @@ def descend(cost, slope, commodity_ptr, path_ptr, path_edges, flow, ratio, max_s
     """Shift flow between paths, one commodity after another, where edges cost `cost + slope · change`.
 
     Each dearer path gives the cheapest of its commodity as much as makes them equal, or all it has (Gauss–Seidel on the
-    quadratic model). Changes `cost` and `flow`; ends when a sweep finds less than `ratio` of the first one's excess cost.
+    quadratic model). Commodities that had next to no excess are looked at in every `REST`th sweep only. Changes `cost` and `flow`;
+    ends when a sweep finds less than `ratio` of the first one's excess cost.
     Returns the excess of the first and of the last sweep.
     """
-    edges = cost.size
-    stamp = np.full(edges, -1, np.int64)
-    first = excess = 0.0
+    stamp = np.full(cost.size, -1, np.int64)
+    several = np.flatnonzero(commodity_ptr[1:] - commodity_ptr[:-1] >= 2)
+    seen = np.zeros(several.size)
+    first = excess = little = 0.0
     for sweep in range(max_sweeps):
         excess = 0.0
-        for k in range(commodity_ptr.size - 1):
-            begin, end = commodity_ptr[k], commodity_ptr[k + 1]
-            if end - begin < 2:
+        full = sweep % REST == 0
+        for i in range(several.size):
+            if seen[i] < little and not full:
+                excess += seen[i]
                 continue
+            k = several[i]
+            begin, end = commodity_ptr[k], commodity_ptr[k + 1]
+            before = excess
             best, least = begin, np.inf
             for p in range(begin, end):
                 total = 0.0
@@ -91,8 +100,10 @@ def descend(cost, slope, commodity_ptr, path_ptr, path_edges, flow, ratio, max_s
                 least += shift * max(own - shared, 0.0)
             for a in range(path_ptr[best], path_ptr[best + 1]):
                 stamp[path_edges[a]] = -1
+            seen[i] = excess - before
         if sweep == 0:
             first = excess
+            little = 0.5 * ratio * first / max(several.size, 1)
         if excess <= ratio * first:
             break
     return first, excess

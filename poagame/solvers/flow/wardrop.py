@@ -132,7 +132,22 @@ def wardrop(
 
 
 def _search(latency: Latency, pricing: Pricing, flows: PathFlows, rtol: float, max_steps: int) -> tuple[PathFlows, int]:
-    """Path flows of the smallest gap found, and the rounds of shortest paths it took."""
+    """Path flows of the smallest gap found, and the rounds of shortest paths it took.
+
+    Steps that models cut short are trusted at first, which is fast; where that stalls, all begins again without.
+    """
+    begin = flows.with_flow(flows.flow.copy())
+    flows, steps, gap = _descent(latency, pricing, flows, rtol, max_steps, trusting=True)
+    if gap > 0.0 and steps < max_steps:
+        other, more, rest = _descent(latency, pricing, begin, rtol, max_steps - steps, trusting=False)
+        flows, steps = (other if rest < gap else flows), steps + more
+    return flows, steps
+
+
+def _descent(
+    latency: Latency, pricing: Pricing, flows: PathFlows, rtol: float, max_steps: int, *, trusting: bool
+) -> tuple[PathFlows, int, float]:
+    """Path flows of the smallest gap found, the rounds of shortest paths it took, and that gap, 0 where it is small enough."""
     load = pricing.loads(flows)
     room = capacities(latency, pricing.total_demand)
     if (np.diff(flows.commodity_ptr) == 0).any():
@@ -152,19 +167,21 @@ def _search(latency: Latency, pricing: Pricing, flows: PathFlows, rtol: float, m
         waited = 0 if gap < least else waited + 1
         if gap < least:
             best, least = flows, gap
-        if gap <= 0.5 * rtol * total or waited > PATIENCE:
-            return best, step
+        if gap <= 0.5 * rtol * total:
+            return best, step, 0.0
+        if waited > (PATIENCE // 4 if trusting else PATIENCE):
+            return best, step, least if least > rtol * total else 0.0
         excess = np.inf
-        for _ in range(MODELS_PER_STEP):
-            flows, load, before = _improved(latency, pricing, flows, load, room)
+        for _ in range(MODELS_PER_STEP if flows.exchanges else 1):
+            flows, load, before = _improved(latency, pricing, flows, load, room, trusting)
             if before <= 0.05 * gap or before >= 0.9 * excess:
                 break
             excess = before
-    return best, max_steps
+    return best, max_steps, least
 
 
 def _improved(
-    latency: Latency, pricing: Pricing, flows: PathFlows, load: FloatArray, room: FloatArray
+    latency: Latency, pricing: Pricing, flows: PathFlows, load: FloatArray, room: FloatArray, trusting: bool
 ) -> tuple[PathFlows, FloatArray, float]:
     """Better flows on the same paths, their loads, and the excess cost before."""
     cost, slope = _value(latency, load), _derivative(latency, load)
@@ -186,7 +203,10 @@ def _improved(
         reach = np.minimum(new, load + 0.9 * (room - load))
         there = np.where(usable, _value(latency, reach), 0.0)
         left = _dot(change, there)
-        if (new <= reach).all() and -0.6 * fall <= left <= 0.3 * fall:
+        # the model says what is left at its end: 0 where it is minimised, but sweeps may stop before
+        expected = _dot(change, cost + slope * change) if trusting else 0.0
+        fits = any(-0.6 * fall <= off <= 0.3 * fall for off in (left, left - expected))
+        if (new <= reach).all() and fits:
             return flows.with_flow(flow), new, before
         moved = np.abs(reach - load) > 1e-15 * (reach + load)
         with np.errstate(over="ignore"):

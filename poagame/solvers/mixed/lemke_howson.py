@@ -129,4 +129,5 @@ def _strategy(start: FloatArray, basis: IntArray, labels: IntArray) -> FloatArra
     values = np.zeros(start.shape[1] - 1)
     values[basis] = np.linalg.solve(start[:, basis], start[:, -1])
     x = np.maximum(values[labels], 0.0)
+    x[x <= 1e-14 * x.max()] = 0.0  # a basic variable that is 0, as degenerate games have them, but for rounding
     return x / x.sum() if x.sum() > 0 else np.full(len(x), 1.0 / len(x))
