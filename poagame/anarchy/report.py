@@ -45,11 +45,11 @@ class AnarchyReport:
     Attributes
     ----------
     poa, pos : float
-        Worst and best equilibrium of the concept over the optimum. If `exact` is false, `poa` is a lower bound on the price
-        of anarchy and `pos` an upper bound on the price of stability.
+        Worst and best equilibrium found of the concept over the optimum. If `exact` is false they are not known to be the
+        ratios, which `poa_low` … `pos_high` enclose; mostly `poa` is then the lower bound itself, and `pos` the upper one.
     exact : bool
         Whether all equilibria of the concept were covered and the optimum is proved, up to the tolerances of the solvers.
-        If the certificate of `worst` (or `best`) does not hold, its value proves nothing, and the table marks it with "?".
+        If the certificate of `worst` (or `best`) does not hold, its value proves nothing, and the table marks it with "≈".
     poa_low, poa_high, pos_low, pos_high : float
         The values surely lie between: with the gaps of the equilibria and of the optimum as error bars, and infinite or 1
         on the side where equilibria may be missing.
@@ -108,12 +108,12 @@ class AnarchyReport:
         rows = [
             (
                 "price of anarchy",
-                f"{self._sign(self.worst, '≥')} {self.poa:.9g}",
+                f"{self._sign('≥', self.poa_low >= self.poa * (1.0 - 1e-12))} {self.poa:.9g}",
                 f"worst equilibrium {self.worst.social_cost:.9g}",
             ),
             (
                 "price of stability",
-                f"{self._sign(self.best, '≤')} {self.pos:.9g}",
+                f"{self._sign('≤', self.pos_high <= self.pos * (1.0 + 1e-12))} {self.pos:.9g}",
                 f"best equilibrium {self.best.social_cost:.9g}",
             ),
             ("optimum", f"  {self.optimum.social_cost:.9g}", str(self.optimum.outcome)),
@@ -128,9 +128,9 @@ class AnarchyReport:
         first, second = (max(len(row[column]) for row in rows) for column in (0, 1))
         return "\n".join(f"{a:<{first}}  {b:<{second}}  {c}".rstrip() for a, b, c in rows)
 
-    def _sign(self, behind: Solution, side: str) -> str:
-        """What the value is to the ratio: equal, on one side of it, or nothing that is proved."""
-        return "=" if self.exact else (side if behind.certificate.holds else "?")
+    def _sign(self, side: str, proved: bool) -> str:
+        """What the value is to the ratio: equal to it, on one side of it, or only near."""
+        return "=" if self.exact else (side if proved else "≈")
 
 
 def shortfall(certificate: Certificate) -> tuple[str, float]:

@@ -25,6 +25,9 @@ CONSERVATION_RTOL = 1e-12
 ROUNDING = 1e-15
 """Part of the total cost below which a gap is rounding."""
 
+HULL_CELLS = 4096
+"""Intervals of load on which the cost of an edge that is not known to be convex is bounded from below."""
+
 CELLS = 16
 """Intervals on which the error bar bounds each edge."""
 
@@ -45,7 +48,8 @@ class FlowCertificate:
     conservation_error : float
         Largest imbalance of a node (and, where path flows were given, of a commodity or an edge), relative to the total demand.
     paths_checked : bool
-        Whether path flows were given and walked: node balances alone do not tell commodities apart.
+        Whether path flows were given and walked. Node balances alone do not tell commodities apart, nor flow that passes through a
+        closed zone: without paths `holds` is on condition that some path flows have these loads.
     cost_low, cost_high : float
         The social cost of every exact equilibrium lies between.
     rtol : float
@@ -104,28 +108,63 @@ def certify_flow(
     relative = max(gap, 0.0) / total if 0.0 < total < np.inf else (0.0 if total == 0.0 else np.inf)
     error = _imbalance(game, x)
     if paths is not None:
-        error = max(error, _path_error(game, x, paths))
-    low, high = _equilibrium_cost(game, x, cost, total, gap)
+        error = float(np.max([error, _path_error(game, x, paths)]))  # a NaN stays one, and holds nothing
+    if gap < -ROUNDING * (10 + game.num_edges) * total:  # cheaper than shortest paths: no commodities flow like this
+        error = max(error, -gap / total)
+    low, high = _equilibrium_cost(game, x, cost, total, gap) if error <= CONSERVATION_RTOL else (0.0, np.inf)
     return FlowCertificate(relative, gap, total, shortest, error, paths is not None, low, high, rtol)
 
 
 def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
     r"""Return a number that no feasible flow's social cost undercuts, tight if `load` is optimal.
 
-    At prices :math:`g_e = \ell_e(x_e) + x_e\ell_e'(x_e)` convexity of :math:`x\,\ell(x)` gives
-    :math:`C(y) \ge C(x) - (\sum_e g_e x_e - \sum_k d_k\,\mathrm{dist}_k(g))` for every feasible y (the Frank–Wolfe bound). −∞ where
-    load · latency is not known to be convex on some edge.
+    If every edge's cost :math:`y\,\ell_e(y)` lies above a line :math:`g_e y - h_e`, then
+    :math:`C(y) \ge \sum_k d_k\,\mathrm{dist}_k(g) - \sum_e h_e` for every feasible y. Where :math:`y\,\ell_e(y)` is known to be convex the
+    line is its tangent at the load (the Frank–Wolfe bound); elsewhere it supports the lower convex hull, found on a grid of loads
+    up to the total demand, and the bound may stay below the optimum.
     """
     x = np.asarray(load, dtype=np.float64)
     price = np.asarray(game.latency.marginal_cost(x), dtype=np.float64)
-    if not total_cost_is_convex(game.latency).all() or not np.isfinite(price[x > 0]).all():
-        return -np.inf
+    if not np.isfinite(price[x > 0]).all():
+        return 0.0
+    offset = np.where(x > 0, x * (price - np.where(x > 0, game.edge_cost(x), 0.0)), 0.0)
+    bent = np.flatnonzero(~total_cost_is_convex(game.latency))
+    if bent.size:
+        price[bent], offset[bent] = _supports(game, x, bent)
     distance = commodity_distances(game, price)
     wanted = game.demand > 0
     paid = float(game.demand[wanted] @ distance[wanted])
-    used = x > 0
-    cost = float(game.social_cost(x))
-    return cost - float(x[used] @ price[used]) + paid - 4 * ROUNDING * cost
+    size = paid + float(np.abs(offset).sum())
+    return paid - float(offset.sum()) - 4 * ROUNDING * size
+
+
+def _supports(game: NetworkRouting, x: FloatArray, edges: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Slopes g and offsets h of lines that g·y − h ≤ y·ℓ_e(y) holds for on [0, total demand], near the hull's at the loads."""
+    most = game.total_demand
+    loads = most * np.linspace(0.0, 1.0, HULL_CELLS + 1)
+    whole = np.broadcast_to(x, (loads.size, x.size)).copy()
+    whole[:, edges] = loads[:, None]
+    latency = np.asarray(game.edge_cost(whole), dtype=np.float64)[:, edges]
+    slope, offset = np.zeros(edges.size), np.zeros(edges.size)
+    for k, e in enumerate(edges):
+        value = np.where(loads > 0, loads * latency[:, k], 0.0)
+        inside = np.flatnonzero(np.isfinite(value))
+        corners = [int(inside[0])]
+        for j in inside[1:]:  # lower hull, left to right
+            while len(corners) > 1 and (value[corners[-1]] - value[corners[-2]]) * (loads[j] - loads[corners[-1]]) >= (
+                value[j] - value[corners[-1]]
+            ) * (loads[corners[-1]] - loads[corners[-2]]):
+                corners.pop()
+            corners.append(int(j))
+        at = min(max(int(np.searchsorted(loads[corners], x[e], side="right")) - 1, 0), max(len(corners) - 2, 0))
+        if len(corners) > 1:
+            a, b = corners[at], corners[at + 1]
+            slope[k] = max(0.0, float((value[b] - value[a]) / (loads[b] - loads[a])))
+        # on [y, y + h] the latency is at least that at y, so y·ℓ − g·y is at least the lesser of its line's ends
+        line = np.where(np.isfinite(latency[:-1, k]), latency[:-1, k], np.inf) - slope[k]
+        ends = np.minimum(np.where(loads[:-1] > 0, loads[:-1] * line, 0.0), loads[1:] * line)
+        offset[k] = -float(ends.min())
+    return slope, offset
 
 
 def commodity_distances(game: NetworkRouting, cost: FloatArray) -> FloatArray:
@@ -162,10 +201,22 @@ def _imbalance(game: NetworkRouting, x: FloatArray) -> float:
 
 def _path_error(game: NetworkRouting, x: FloatArray, paths: Paths) -> float:
     """Largest relative difference of path flows from demands and loads; infinite where a path is none of its commodity."""
-    ptr, edges, flow, commodity = paths
+    ptr, edges, commodity = (np.asarray(part, dtype=np.int64) for part in (paths[0], paths[1], paths[3]))
+    flow = np.asarray(paths[2], dtype=np.float64)
     lengths = np.diff(ptr)
-    if flow.size and (lengths.min() < 1 or flow.min() < 0):
+    sound = (
+        ptr.ndim == 1
+        and ptr[:1].tolist() == [0]
+        and ptr[-1] == edges.size
+        and flow.shape == commodity.shape == lengths.shape
+    )
+    if not sound or (flow.size and not (lengths.min() >= 1 and np.isfinite(flow).all() and flow.min() >= 0)):
         return np.inf
+    for numbers, most in ((edges, game.num_edges), (commodity, game.num_commodities)):
+        if numbers.size and not (numbers.min() >= 0 and numbers.max() < most):
+            return np.inf
+    if flow.size == 0:
+        return 0.0 if not x.any() and game.total_demand == 0 else np.inf
     tails, heads = game.tail[edges], game.head[edges]
     inner = np.ones(edges.size, dtype=bool)
     inner[ptr[:-1]] = False  # edges that follow another on their path

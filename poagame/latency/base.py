@@ -113,6 +113,11 @@ class Latency(eqx.Module):
             self.num_resources == 1, f"only a latency of one resource can be replicated; this has {self.num_resources}"
         )
         require(copies >= 1, f"copies must be at least 1; got {copies}")
+        require(
+            all(np.shape(leaf)[:1] == (1,) for leaf in jax.tree.leaves(self)),
+            f"{type(self).__name__} keeps parameters that are not one a resource, so it cannot be replicated: give it as many "
+            "resources as are needed, or parameters of shape [1]",
+        )
         return jax.tree.map(lambda leaf: np.repeat(np.asarray(leaf), copies, axis=0), self)
 
     def preloaded(self, background: ArrayLike) -> Latency:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from poagame.latency.analytic import BPR, MM1, Polynomial, Saturating
 from poagame.latency.base import Latency, Preloaded, Scaled, Shifted, Sum
+from poagame.latency.marginal import MarginalCost
 from poagame.latency.stacked import Stacked
 from poagame.latency.tabulated import Tabulated
 
@@ -36,7 +37,9 @@ def _analytic(latency: Latency) -> NDArray[np.bool_]:
 @total_cost_is_convex.register
 def _(latency: Tabulated) -> NDArray[np.bool_]:
     slopes = np.diff(latency.latency, axis=1) / np.diff(latency.load, axis=1)
-    return (np.diff(slopes, axis=1) >= 0.0).all(axis=1)
+    # slopes of one line differ by the rounding of its points
+    dust = 1e-12 * np.abs(latency.latency).max(axis=1) / np.diff(latency.load, axis=1).min(axis=1)
+    return (np.diff(slopes, axis=1) >= -dust[:, None]).all(axis=1)
 
 
 @total_cost_is_convex.register
@@ -57,3 +60,16 @@ def _(latency: Stacked) -> NDArray[np.bool_]:
     for part, where in zip(latency.parts, latency.positions, strict=True):
         whole[where] = total_cost_is_convex(part)
     return whole
+
+
+@total_cost_is_convex.register
+def _(latency: MarginalCost) -> NDArray[np.bool_]:
+    inner = latency.latency
+    if isinstance(inner, Sum):
+        return total_cost_is_convex(MarginalCost(inner.first)) & total_cost_is_convex(MarginalCost(inner.second))
+    if isinstance(inner, Scaled | Shifted):
+        return np.broadcast_to(total_cost_is_convex(MarginalCost(inner.latency)), (inner.num_resources,))
+    if isinstance(inner, Stacked):
+        return total_cost_is_convex(Stacked([MarginalCost(part) for part in inner.parts], inner.positions))
+    # xℓ + x²ℓ′, where x²ℓ′ is a sum of powers, or a product of increasing convex functions
+    return np.full(latency.num_resources, isinstance(inner, Polynomial | BPR | MM1 | Saturating))

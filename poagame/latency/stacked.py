@@ -64,6 +64,13 @@ class Stacked(Latency):
         ]
         return parts[0] if len(parts) == 1 else cls(parts, list(groups.values()))
 
+    def replicated(self, copies: int) -> Latency:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """`copies` identical resources from the one resource that is here."""
+        require(
+            self.num_resources == 1, f"only a latency of one resource can be replicated; this has {self.num_resources}"
+        )
+        return self.parts[0].replicated(copies)
+
     @property
     def num_resources(self) -> int:
         """R, the number of resources."""

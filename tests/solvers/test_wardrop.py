@@ -16,6 +16,7 @@ from poagame.games.tntp import read_tntp
 from poagame.latency import BPR, MM1, Latency, Polynomial, Saturating, Tabulated
 from poagame.latency.stacked import Stacked
 from poagame.outcome import Outcome
+from poagame.solvers.flow.path_newton import face_step
 from poagame.solvers.flow.stochastic import simple_paths
 from poagame.solvers.flow.system_optimum import network_optimum
 from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
@@ -232,3 +233,16 @@ def test_max_steps_and_bad_arguments() -> None:
     for bad in ({"rtol": 0.0}, {"rtol": np.nan}, {"max_steps": 0}):
         with pytest.raises(InvalidInput):
             wardrop(game, **bad)
+
+
+@pytest.mark.parametrize("links", [4, 300])  # eliminated, and by conjugate gradients
+def test_newton_step_equalises_used_paths(links: int) -> None:
+    rng = np.random.default_rng(links)
+    cost, slope = rng.uniform(1.0, 2.0, links), rng.uniform(1.0, 3.0, links)
+    flow = np.full(links, 10.0)
+    now, after = cost.copy(), flow.copy()
+    ptr = np.arange(links + 1)
+    assert face_step(now, slope, np.array([0, links]), ptr, np.arange(links, dtype=np.int32), after, 1000)
+    np.testing.assert_allclose(after.sum(), flow.sum(), rtol=1e-13)
+    np.testing.assert_allclose(now, cost + slope * (after - flow), rtol=1e-13)
+    np.testing.assert_allclose(now, now[0], rtol=1e-4)

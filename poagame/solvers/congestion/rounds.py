@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled rounds of best and better responses of a congestion game; cells as in `congestion_search_compiled`."""
+"""The compiled rounds of best and better responses of a congestion game; cells as in `search_compiled`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def play_cells(
     set_at, members = sets
     load = np.zeros(cost.shape[1], np.int64)
     for i in range(at.size):
-        _put(load, set_at, members, at[i], stride[type_of[i]])
+        _put(load, set_at, members, at[i], stride[type_of[i]], 1)
     price = np.empty(kind.size)
     moves = 0
     for visit in range(order.size):
@@ -57,17 +57,17 @@ def play_cells(
                     if skip == 0:
                         break
                     skip -= 1
-        _put(load, set_at, members, at[mover], -stride[t])
-        _put(load, set_at, members, target, stride[t])
+        _put(load, set_at, members, at[mover], stride[t], -1)
+        _put(load, set_at, members, target, stride[t], 1)
         at[mover] = target
         moves += 1
     return moves
 
 
 @numba.njit(cache=True, nogil=True)
-def _put(load, set_at, members, cell, amount):  # pragma: no cover - compiled
+def _put(load, set_at, members, cell, stride, sign):  # pragma: no cover - compiled
     for m in range(set_at[cell], set_at[cell + 1]):
-        load[members[m]] += amount
+        load[members[m]] += sign * stride[members[m]]
 
 
 @numba.njit(cache=True, nogil=True)
@@ -75,9 +75,9 @@ def _prices(cost, shape, sets, t, cell, load, price):  # pragma: no cover - comp
     """What a player of type t in `cell` pays there and would pay in the other cells of its type."""
     which, stride, counts, weight, kind, start, later, rest = shape
     set_at, members = sets
-    _put(load, set_at, members, cell, -stride[t])
+    _put(load, set_at, members, cell, stride[t], -1)
     for c in range(start[t], start[t + 1]):
         price[c] = 0.0
         for m in range(set_at[c], set_at[c + 1]):
-            price[c] += cost[which[t], members[m], load[members[m]] + stride[t]]
-    _put(load, set_at, members, cell, stride[t])
+            price[c] += cost[which[t], members[m], load[members[m]] + stride[t, members[m]]]
+    _put(load, set_at, members, cell, stride[t], 1)

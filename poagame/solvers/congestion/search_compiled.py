@@ -1,9 +1,9 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled searches behind `poagame.solvers.congestion.search` and `congestion_optimum`.
+"""The compiled searches behind `poagame.solvers.congestion.search` and `.optimum`.
 
 A *cell* is an action of a type of equal players; a profile is the number of players x in each cell. The load of a resource is an
-index into its cost table, and each player that uses the resource adds the stride of its weight to it.
+index into its cost table, and each player that uses the resource adds the stride that its weight has there.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def search(
         remaining = left[depth] - x[depth]
         low[depth + 1] = low[depth]
         for m in range(set_at[depth], set_at[depth + 1]):
-            low[depth + 1, members[m]] += x[depth] * stride[t]
+            low[depth + 1, members[m]] += x[depth] * stride[t, members[m]]
         if left[depth] > 0:
             for r in range(high.size):
                 high[r] = low[depth + 1, r] + rest[t + 1, r]
                 if later[depth, r]:
-                    high[r] += remaining * stride[t]
+                    high[r] += remaining * stride[t, r]
             if _hopeless(cost, shape, sets, pairs, linear, slack, x, depth, remaining, low[depth + 1], high, slope):
                 continue
         if depth < cells - 1:
@@ -106,8 +106,8 @@ def _hopeless(
             most = 0.0
             least_other = 0.0
             for m in range(pair_start[theirs], pair_start[theirs + 1]):
-                most += table[only[m], high[only[m]] + stride[t]]
-                least_other += table[only[m], low[only[m]] + stride[t]]
+                most += table[only[m], high[only[m]] + stride[t, only[m]]]
+                least_other += table[only[m], low[only[m]] + stride[t, only[m]]]
             if most == np.inf:
                 continue
             least = 0.0
@@ -184,7 +184,7 @@ def _equilibrium_cost(cost, shape, sets, pairs, tie, makespan, x, load):  # prag
                 inside = False
                 for q in range(set_at[e], set_at[e + 1]):
                     inside |= members[q] == r
-                price += table[r, load[r] if inside else load[r] + stride[t]]
+                price += table[r, load[r] if inside else load[r] + stride[t, r]]
             best = min(best, price)
         social = max(social, paid) if makespan else social + x[e] * weight[t] * paid
         if best == np.inf:
@@ -205,7 +205,7 @@ def social_cost(cost, shape, sets, makespan, x):  # pragma: no cover - compiled
     load = np.zeros(cost.shape[1], np.int64)
     for e in range(kind.size):
         for m in range(set_at[e], set_at[e + 1]):
-            load[members[m]] += x[e] * stride[kind[e]]
+            load[members[m]] += x[e] * stride[kind[e], members[m]]
     total = -np.inf if makespan else 0.0
     for e in range(kind.size):
         if x[e] > 0:
@@ -219,7 +219,7 @@ def social_cost(cost, shape, sets, makespan, x):  # pragma: no cover - compiled
 @numba.njit(cache=True, nogil=True)
 def descend(cost, shape, sets, makespan, x, max_moves):  # pragma: no cover - compiled
     """Move single players to cells where all together pay less, until none helps; change `x` in place."""
-    kind, start = shape[4], shape[5]
+    kind, start = shape.kind, shape.start
     current = social_cost(cost, shape, sets, makespan, x)
     for _ in range(max_moves):
         moved = False
@@ -272,7 +272,7 @@ def least_social_cost(
         remaining = left[depth] - x[depth]
         low[depth + 1] = low[depth]
         for m in range(set_at[depth], set_at[depth + 1]):
-            low[depth + 1, members[m]] += x[depth] * stride[t]
+            low[depth + 1, members[m]] += x[depth] * stride[t, members[m]]
         if left[depth] > 0 or depth == cells - 1:
             bound = _least_completion(cost, step, shape, sets, makespan, x, depth, remaining, low[depth + 1])
             if not bound < best_cost - slack:
@@ -310,9 +310,9 @@ def _least_completion(cost, step, shape, sets, makespan, x, depth, remaining, lo
             for m in range(set_at[c], set_at[c + 1]):
                 r = members[m]
                 added += (
-                    cost[which[k], r, load[r] + stride[k]]
+                    cost[which[k], r, load[r] + stride[k, r]]
                     if makespan
-                    else weight[k] * step[which[k], r, load[r] + stride[k]]
+                    else weight[k] * step[which[k], r, load[r] + stride[k, r]]
                 )
             cheapest = min(cheapest, added)
         total = max(total, cheapest) if makespan else total + players * cheapest
