@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         potential_violation,
         regret,
     )
-    from poagame.errors import PoagameError, TooLarge, UndefinedRatio
+    from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, PoagameError, TooLarge, UndefinedRatio
     from poagame.estimator import PoaHat, find_knee, poa_hat
     from poagame.games import (
         CongestionGame,
@@ -87,7 +87,10 @@ _HOME = {
     "CongestionGame": "games",
     "Equilibrium": "solvers",
     "Extragradient": "solvers",
+    "Infeasible": "errors",
+    "InvalidInput": "errors",
     "NetworkRouting": "games",
+    "NoEquilibrium": "errors",
     "NormalFormGame": "games",
     "Optimum": "solvers",
     "Outcome": "outcome",
@@ -166,7 +169,10 @@ __all__ = [
     "CongestionGame",
     "Equilibrium",
     "Extragradient",
+    "Infeasible",
+    "InvalidInput",
     "NetworkRouting",
+    "NoEquilibrium",
     "NormalFormGame",
     "Optimum",
     "Outcome",

@@ -10,6 +10,7 @@ class Outcome(enum.Enum):
 
     CONVERGED = "converged: the certificate holds at the returned point"
     MAX_STEPS_REACHED = "stopped at max_steps without converging"
+    STALLED = "stopped: rounding allows no smaller gap"
     CYCLE_FOUND = "best replies came back to an earlier profile: the dynamics cycle"
     OPTIMAL = "optimal: the bound meets the cost"
     BOUNDED = "not proved optimal: the optimum lies between the bound and the cost"

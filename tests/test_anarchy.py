@@ -13,9 +13,9 @@ from hypothesis import example, given
 import poagame as pg
 from poagame.anarchy.verb import wardrop_costs
 from poagame.bounds import robust_poa
-from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, UndefinedRatio
+from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games import RoutingGame
-from poagame.latency import Polynomial, Saturating
+from poagame.latency import MM1, Polynomial, Saturating, Tabulated
 from poagame.testing import routing_games
 from tests import oracles
 from tests.solvers.test_optimum import CONCAVE
@@ -103,7 +103,7 @@ def test_a_game_without_pure_equilibrium_says_so() -> None:
 
 
 def test_overlap_that_outweighs_latency_is_undefined() -> None:
-    with pytest.raises(UndefinedRatio, match="lower overlap_weight"):
+    with pytest.raises(UndefinedRatio, match="overlap_weight of a routing game"):
         pg.price_of_anarchy(RoutingGame(Polynomial([[1.0, 0.1]]), np.full((4, 2), 5.0)))
 
 
@@ -180,3 +180,45 @@ def test_logit_of_a_network_is_its_stochastic_equilibrium(temperature: float, ra
     report = pg.price_of_anarchy(pg.instances.braess(), concept="logit", temperature=temperature)
     assert report.exact
     assert report.poa == report.pos == pytest.approx(ratio, abs=6e-7)
+
+
+def test_a_wrong_kind_of_game_is_told_what_to_call() -> None:
+    network = pg.instances.pigou(1)
+    for verb in (pg.equilibrium, pg.equilibria, pg.improvement_cycle, pg.is_exact_potential, pg.NormalFormGame.of):
+        with pytest.raises(InvalidInput, match=r"NetworkRouting is no finite game.*wardrop\(game\)"):
+            verb(network)  # type: ignore[operator]
+    with pytest.raises(InvalidInput, match="anarchy_curve scales the demand of a NetworkRouting"):
+        pg.anarchy_curve(pg.instances.symmetric_affine(), [1.0])  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="bound is a PoaBound"):
+        pg.price_of_anarchy(network, bound=3)  # type: ignore[arg-type]
+
+
+def test_games_too_large_for_a_concept_are_refused_at_once() -> None:
+    crowd = pg.CongestionGame(Polynomial([0.0, 1.0]), [[[0], [1]]], multiplicity=[2000])
+    for concept in ("mixed", "correlated", "cce"):
+        with pytest.raises(TooLarge, match=r"2\^2000"):
+            pg.price_of_anarchy(crowd, concept=concept)
+    with pytest.raises(TooLarge, match="resources"):
+        pg.CongestionGame(Polynomial([0.0, 1.0]), [[[10**12]]])
+    with pytest.raises(TooLarge, match="players"):
+        pg.CongestionGame(Polynomial([0.0, 1.0]), [[[0], [1]]], multiplicity=[10**10])
+    full = pg.CongestionGame(MM1([1.5, 1.5]), [[[0], [1]]] * 2)
+    with pytest.raises(InvalidInput, match=r"profile \(0, 0\) of this CongestionGame"):
+        pg.price_of_anarchy(full, concept="mixed")
+
+
+def test_a_loose_flow_is_not_called_exact() -> None:
+    game = pg.instances.slow_convergence(10.0)
+    loose = pg.price_of_anarchy(game, rtol=0.5)
+    assert loose.poa_low <= game.certified["poa"] <= loose.poa_high
+    assert loose.exact == (loose.poa_high - loose.poa_low <= 2e-3 * loose.poa)
+    assert pg.price_of_anarchy(game).exact
+
+
+def test_cost_that_is_not_convex_leaves_a_labelled_ratio() -> None:
+    game = pg.NetworkRouting.parallel(Tabulated([0, 1, 2, 3], [[1, 3, 4, 4.5], [2, 2.1, 2.2, 2.3]]), 2.0)
+    report = pg.price_of_anarchy(game)
+    first = np.linspace(0.0, 2.0, 20001)
+    best = float(game.social_cost(np.stack([first, 2.0 - first], axis=1)).min())
+    assert report.poa_low <= report.worst.social_cost / best <= report.poa_high
+    assert report.poa_high < 1.01 * report.poa_low

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from poagame import batched
 from poagame.certificates.links import certify_links
 from poagame.errors import Infeasible, InvalidInput
-from poagame.latency import BPR, MM1, Latency, Polynomial, Tabulated
-from poagame.latency.marginal import MarginalCost
+from poagame.latency import BPR, MM1, Latency, LogPeriodic, MarginalCost, Polynomial, Stacked, Tabulated
 from poagame.testing import latencies
 
 
@@ -113,3 +112,17 @@ def test_a_game_that_is_not_solved_says_so() -> None:
     found = batched.wardrop(steep, [1.5], 1e-15, shared=True, max_steps=1)
     assert found.converged[0] == (found.relative_gap[0] <= 1e-15)
     assert "of 1 games on 2 links" in str(found)
+
+
+def test_links_of_very_different_powers() -> None:
+    """Loads many orders apart still carry the level."""
+    latency = LogPeriodic([0.504, 1.3, 1.9], 0.0, 0.0)
+    found = batched.wardrop(latency, [1e-9], shared=True)
+    assert found.converged.all()
+    level = latency(found.load[0])
+    np.testing.assert_allclose(level, level.mean(), rtol=1e-7)
+
+
+def test_latencies_that_no_batch_takes() -> None:
+    with pytest.raises(InvalidInput, match="one family"):
+        batched.wardrop(Stacked.of([MM1(2.0), Polynomial([1.0, 0.0])]), [0.5, 1.0], shared=True)

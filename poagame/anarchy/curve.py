@@ -14,6 +14,7 @@ from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.anarchy.report import AnarchyReport, report
 from poagame.anarchy.verb import wardrop_costs
 from poagame.certificates.flow import flow_lower_bound
+from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.outcome import Outcome
 from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
@@ -95,6 +96,8 @@ def anarchy_curve(game: NetworkRouting, demands: ArrayLike, rtol: float = 1e-12)
     >>> curve.poa.round(9)
     array([1.        , 1.33333333, 1.06666667])
     """
+    if not isinstance(game, NetworkRouting):
+        raise InvalidInput(f"anarchy_curve scales the demand of a NetworkRouting; got {type(game).__name__}")
     totals = np.atleast_1d(as_floats(demands, "demands"))
     require(totals.ndim == 1 and totals.size > 0, f"demands is a list of totals; got shape {totals.shape}")
     require(bool((totals > 0).all()), f"demands must be positive; the smallest is {totals.min()}")

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from poagame._arrays import Array, FloatArray, as_floats, require
 from poagame.batched.links_compiled import Bracket, close_in, halley, room_for
 from poagame.certificates.links import certify_links
-from poagame.errors import Infeasible
-from poagame.latency import Latency
+from poagame.errors import Infeasible, InvalidInput
+from poagame.latency import Latency, Stacked
 
 _CHUNK_ENTRIES = 1 << 13
 """Loads [L, b] in one chunk on a CPU: its arrays stay in the second-level cache."""
@@ -119,6 +119,12 @@ def wardrop(
         rows = np.broadcast_to(leaf, (resources, *np.shape(leaf)[1:]))
         return np.broadcast_to(rows, (batch, *rows.shape)) if shared else rows.reshape(batch, links, *rows.shape[1:])
 
+    nodes = jax.tree.leaves(latency, is_leaf=lambda node: isinstance(node, Stacked))
+    if any(isinstance(node, Stacked) or np.shape(node)[:1] not in ((1,), (resources,)) for node in nodes):
+        raise InvalidInput(
+            f"a batch needs one family with parameters [links] each; {type(latency).__name__} has others. Sum, Scaled and Shifted "
+            "latencies of one family do; for mixed families call wardrop(game) for each game"
+        )
     parts = jax.tree.map(per_game, latency)
     on_cpu = jax.default_backend() == "cpu"
     most = max(8, (_CHUNK_ENTRIES if on_cpu else 1 << 22) // links)
@@ -160,7 +166,13 @@ def wardrop(
 
     pending = np.arange(batch)
     with ThreadPoolExecutor((os.cpu_count() or 1) if on_cpu else 1) as threads:
-        list(threads.map(measure, chunks(pending)))
+        try:
+            list(threads.map(measure, chunks(pending)))
+        except jax.errors.TracerArrayConversionError as error:
+            raise InvalidInput(
+                f"{type(latency).__name__} computes with NumPy alone; write its value, derivative and curvature with the functions of "
+                "poagame._arrays.namespace(load), so that JAX can compile them"
+            ) from error
         _check_room(room, d)
         pending = pending[~np.concatenate(list(threads.map(quick, chunks(pending))))]
         low = np.zeros((batch, links)) if len(pending) else room

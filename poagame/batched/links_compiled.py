@@ -169,9 +169,8 @@ def close_in(
         span = b.high_excess - b.low_excess
         share = jnp.where(span > 0, -b.low_excess / jnp.where(span > 0, span, 1.0), 0.0)
         load = b.low + share * (b.high - b.low)
-        return jnp.where(
-            load > 1e-18 * demand, load, 0.0
-        )  # dust, that no sum of loads shows, would be all the cost of a free game
+        # dust that no sum of loads shows would be all the cost of a free game
+        return jnp.where((load > 1e-18 * demand) | (b.low_level > 0), load, 0.0)
 
     def near(b: Bracket) -> Array:
         """[b]: whether the mixture is an equilibrium to half of `rtol`, or the bracket as small as rounding."""

@@ -135,7 +135,11 @@ def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
     wanted = game.demand > 0
     paid = float(game.demand[wanted] @ distance[wanted])
     size = paid + float(np.abs(offset).sum())
-    return paid - float(offset.sum()) - 4 * ROUNDING * size
+    bound = paid - float(offset.sum()) - 4 * ROUNDING * size
+    if bent.size:  # all pay at least what an empty network costs
+        empty = commodity_distances(game, np.asarray(game.edge_cost(np.zeros_like(x)), dtype=np.float64))
+        bound = max(bound, float(game.demand[wanted] @ empty[wanted]) * (1.0 - 4 * ROUNDING))
+    return bound
 
 
 def _supports(game: NetworkRouting, x: FloatArray, edges: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -32,8 +32,12 @@ class LinksCertificate:
 def certify_links(latency: Latency, load: FloatArray, demand: FloatArray) -> LinksCertificate:
     """Certificate of loads [B, L] that carry `demand` [B] on links of `latency`, of B·L resources game after game."""
     require(bool((load >= 0).all()), "loads must be nonnegative and not NaN")
+    require(bool((demand > 0).all()), "demands must be positive")
     prices = np.asarray(latency(load.reshape(-1))).reshape(load.shape)
     total = (load * np.where(load > 0, prices, 0.0)).sum(axis=1)
-    excess = np.maximum(total - load.sum(axis=1) * prices.min(axis=1), 0.0)
-    gap = np.where(total > 0, excess / np.where(total > 0, total, 1.0), 0.0)
+    finite = np.isfinite(total)
+    excess = np.maximum(
+        np.where(finite, total, 0.0) - load.sum(axis=1) * np.where(finite, prices.min(axis=1), 0.0), 0.0
+    )
+    gap = np.where(finite, excess / np.where((total > 0) & finite, total, 1.0), np.inf)
     return LinksCertificate(gap, total, np.abs(load.sum(axis=1) - demand) / demand)

@@ -21,16 +21,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from poagame._arrays import Array, FloatArray, IntArray, as_floats, require
-from poagame.errors import InvalidInput, NoPotential
+from poagame.errors import InvalidInput, NoPotential, TooLarge
+from poagame.games.action_sets import action_sets
 from poagame.games.named import NamedGame
-from poagame.games.protocols import as_profile
+from poagame.games.protocols import MAX_PLAYERS, as_profile
 from poagame.latency import Latency, Polynomial
 
 Objective = Literal["total", "makespan"]
 BoolArray = NDArray[np.bool_]
-
-MAX_INCIDENCE = 200_000_000
-"""Most entries rows × actions × resources of the incidence array (one byte each)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,7 +100,7 @@ class CongestionGame(NamedGame):
         multiplicity: ArrayLike | None = None,
         objective: Objective = "total",
     ) -> None:
-        rows = _rows(actions)
+        rows = action_sets(actions)
         named = 1 + max(max(action) for row in rows for action in row)
         self.latency = _latencies(latency, len(rows), named)
         resources = self.latencies[0].num_resources
@@ -114,11 +112,6 @@ class CongestionGame(NamedGame):
                 f"action {a} of row {k} names resource {max(rows[k][a])}, but the latency has resources 0 … {resources - 1}"
             )
         shape = (len(rows), max(len(row) for row in rows), resources)
-        require(
-            shape[0] * shape[1] * shape[2] <= MAX_INCIDENCE,
-            f"{shape[0]} rows × {shape[1]} actions × {shape[2]} resources; the limit is {MAX_INCIDENCE:,}. Merge equal players "
-            "into rows with a multiplicity",
-        )
         incidence = np.zeros(shape, bool)
         for k, row in enumerate(rows):
             for a, action in enumerate(row):
@@ -134,6 +127,10 @@ class CongestionGame(NamedGame):
             f"multiplicity must be {len(rows)} whole numbers >= 1, one for each row of actions; got {multiplicity!r:.80}",
         )
         require(objective in ("total", "makespan"), f"objective is 'total' or 'makespan'; got {objective!r}")
+        if sum(int(c) for c in copies) > MAX_PLAYERS:
+            raise TooLarge(
+                f"{sum(int(c) for c in copies):,} players; profiles list each, so the limit is {MAX_PLAYERS:,}"
+            )
         self.incidence = incidence
         self.row_weights = w
         self.multiplicity = tuple(int(c) for c in copies)
@@ -329,28 +326,6 @@ def _through(costs: FloatArray, sets: BoolArray) -> FloatArray:
         return costs @ members
     total = np.where(finite, costs, 0.0) @ members
     return np.where((~finite).astype(np.float64) @ members > 0, np.inf, total)
-
-
-def _rows(actions: Any) -> list[list[tuple[int, ...]]]:
-    """The actions as tuples of resource numbers, checked."""
-    try:
-        rows = [[tuple(action) for action in row] for row in actions]
-    except TypeError as error:
-        raise InvalidInput(
-            f"actions lists the actions of each player, each an iterable of resource numbers; got {actions!r:.80}"
-        ) from error
-    require(len(rows) > 0, "actions must hold at least one player")
-    for k, row in enumerate(rows):
-        require(len(row) > 0, f"row {k} has no action; every player needs at least one")
-        for a, action in enumerate(row):
-            where = f"action {a} of row {k}"
-            require(len(action) > 0, f"{where} has no resource; give an outside option a resource of latency 0")
-            require(
-                all(isinstance(r, int | np.integer) and not isinstance(r, bool) and r >= 0 for r in action),
-                f"{where} must hold resource numbers 0, 1, …; got {action!r:.80}",
-            )
-            require(len(set(action)) == len(action), f"{where} names a resource twice: {action!r:.80}")
-    return rows
 
 
 def _latencies(latency: Any, rows: int, named: int) -> Latency | tuple[Latency, ...]:

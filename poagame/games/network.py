@@ -98,7 +98,8 @@ class NetworkRouting(NamedGame):
         require(bool((amount >= 0).all()), f"demand must be nonnegative; the smallest entry is {amount.min(initial=0)}")
         require(bool(np.isfinite(intrazonal)) and intrazonal >= 0, f"intrazonal must be nonnegative; got {intrazonal}")
         largest = max(int(a.max(initial=0)) for a in (*ends, *terminals))
-        size = largest + 1 if num_nodes is None else int(num_nodes)
+        counts = _node_numbers([0 if num_nodes is None else num_nodes, first_through], "num_nodes and first_through")
+        size = largest + 1 if num_nodes is None else int(counts[0])
         require(largest < size, f"nodes are 0 … {size - 1}; node {largest} is named but not there")
         require(0 <= first_through <= size, f"first_through must be 0 … {size}; got {first_through}")
         require(not nodes or len(nodes) == size, f"{len(nodes)} node labels for {size} nodes")
@@ -163,6 +164,7 @@ class NetworkRouting(NamedGame):
         >>> NetworkRouting.from_networkx(graph, {("client", "pool"): 1.5}).num_edges
         2
         """
+        require(hasattr(graph, "is_directed"), f"graph is a networkx DiGraph or MultiDiGraph; got {graph!r:.60}")
         require(graph.is_directed(), "the graph must be directed; graph.to_directed() gives an edge each way")
         require(len(demands) > 0, "demands must name at least one (origin, destination)")
         number = {label: v for v, label in enumerate(graph.nodes)}
@@ -251,6 +253,18 @@ class NetworkRouting(NamedGame):
         }
         fields |= {"nodes": self.nodes, "intrazonal": self.intrazonal} | changes
         return NetworkRouting(**fields)
+
+    def __repr__(self) -> str:
+        """Code that rebuilds the game, for games small enough to read."""
+        if self.num_edges + self.num_commodities > 50:
+            return (
+                f"<NetworkRouting of {self.num_edges} edges, {self.num_nodes} nodes and {self.num_commodities} commodities, "
+                f"{type(self.latency).__name__}>"
+            )
+        arrays = (self.tail, self.head, self.origin, self.destination, self.demand)
+        lists = ", ".join(str(np.asarray(a).tolist()) for a in arrays)
+        through = f", first_through={self.first_through}" if self.first_through else ""
+        return f"NetworkRouting({self.latency!r}, {lists}, {self.num_nodes}{through})"
 
     def node_name(self, node: int) -> str:
         """Label of a node as people wrote it, else its number."""

@@ -11,6 +11,7 @@ of outcomes `{ { "name" 1, 1 } … }` (0: all earn nothing).
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +62,7 @@ def read_nfg(path: str | Path, offset: float = 0.0) -> NormalFormGame:
         parser.fail("at least one player", last=True)
     shape = _strategies(parser, players)
     most = max(shape)
-    if players * float(most) ** players > MAX_ENTRIES:
+    if math.log(players) + players * math.log(most) > math.log(MAX_ENTRIES):
         raise TooLarge(
             f"{path}: {players} players with up to {most} strategies; the table's limit is {MAX_ENTRIES:,} entries"
         )

@@ -11,10 +11,21 @@ from numpy.typing import ArrayLike
 from poagame._arrays import Array, FloatArray, as_floats, require
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.named import NamedGame
-from poagame.games.protocols import FiniteGame, as_profile, batch_action_costs, batch_social_cost
+from poagame.games.protocols import (
+    FiniteGame,
+    as_finite,
+    as_profile,
+    batch_action_costs,
+    batch_social_cost,
+    num_profiles_exceed,
+)
 
 MAX_ENTRIES = 50_000_000
 """Most entries N · A^N of a cost table (400 MB)."""
+
+
+MAX_PLAYERS = 60
+"""Most axes of a NumPy array, less a few."""
 
 
 class NormalFormGame(NamedGame):
@@ -70,14 +81,18 @@ class NormalFormGame(NamedGame):
         Raises
         ------
         TooLarge
-            If the table has more than `MAX_ENTRIES` entries.
+            If the table has more than `MAX_ENTRIES` entries, or more than `MAX_PLAYERS` axes.
+        InvalidInput
+            If the game is not finite, or somebody pays infinity at a profile (beyond a capacity).
         """
         if isinstance(game, NormalFormGame):
             return game
+        game = as_finite(game, "a table of costs")
         players, actions = game.num_players, game.num_actions
-        if players * float(actions) ** players > MAX_ENTRIES:
+        if players > MAX_PLAYERS or num_profiles_exceed(game, MAX_ENTRIES, players):
             raise TooLarge(
-                f"a table of {players} × {actions}^{players} costs; the limit is {MAX_ENTRIES:,} entries. Take fewer players or "
+                f"a table of {players} × {actions}^{players} costs; the limit is {MAX_ENTRIES:,} entries "
+                f"of {MAX_PLAYERS} players. Take fewer players or "
                 "actions; pure equilibria and learning need no table"
             )
         shape = (actions,) * players
@@ -90,7 +105,15 @@ class NormalFormGame(NamedGame):
             of_actions = batch_action_costs(game, profiles)
             flat[:, index] = np.take_along_axis(of_actions, profiles[:, :, None], axis=2)[:, :, 0].T
             total[index] = batch_social_cost(game, profiles)
-        table = cls(costs, social)
+        try:
+            table = cls(costs, social)
+        except InvalidInput as error:
+            at = int((~np.isfinite(flat)).any(axis=0).argmax())
+            profile = tuple(int(a) for a in np.unravel_index(at, shape))
+            raise InvalidInput(
+                f"somebody pays infinity at profile {profile} of this {type(game).__name__} (beyond a capacity, say), and mixed play "
+                "needs finite costs at every profile: raise capacities, or look at pure equilibria"
+            ) from error
         return table.named(game.source, **game.certified) if isinstance(game, NamedGame) else table
 
     @classmethod

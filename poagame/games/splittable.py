@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poagame._arrays import Array, FloatArray, as_floats, require
 from poagame.errors import Infeasible, InvalidInput, TooLarge
-from poagame.games.congestion import _rows
+from poagame.games.action_sets import action_sets
 from poagame.games.named import NamedGame
 from poagame.games.network import NetworkRouting
 from poagame.games.simplex import project_to_simplices
@@ -74,7 +74,7 @@ class SplittableRouting(NamedGame):
     """[Z]: the resource used."""
 
     def __init__(self, latency: Latency, actions: Sequence[Sequence[Iterable[int]]], demand: ArrayLike) -> None:
-        rows = _rows(actions)
+        rows = action_sets(actions)
         amount = np.atleast_1d(as_floats(demand, "demand"))
         require(
             amount.shape == (len(rows),),

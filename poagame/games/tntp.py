@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from poagame._arrays import FloatArray, require
-from poagame.errors import InvalidInput
+from poagame._arrays import FloatArray, as_floats, require
+from poagame.errors import InvalidInput, PoagameError
 from poagame.games.network import NetworkRouting
 from poagame.latency import BPR, Latency
 
@@ -53,7 +53,8 @@ def read_tntp(
         If a demand has no path.
     """
     for name, weight in (("toll_weight", toll_weight), ("distance_weight", distance_weight)):
-        require(bool(np.isfinite(weight)) and weight >= 0, f"{name} must be nonnegative; got {weight}")
+        value = as_floats(weight, name)
+        require(value.ndim == 0 and float(value) >= 0, f"{name} must be a nonnegative number; got {weight!r:.40}")
     net, trips = _Source(net_path), _Source(trips_path)
     zones = net.count("NUMBER OF ZONES")
     nodes, first = net.count("NUMBER OF NODES"), net.count("FIRST THRU NODE")
@@ -65,30 +66,37 @@ def read_tntp(
     if trips.count("NUMBER OF ZONES") != zones:
         trips.fail(None, f"NUMBER OF ZONES is {trips.count('NUMBER OF ZONES')}, but {zones} in {net.path}")
     origin, destination, demand = _trips(trips, zones)
-    # where b or the time is 0 the capacity means nothing, and some files say 0
-    flat = (links[:, 5] == 0) | (links[:, 4] == 0)
+    # where b, the power or the time is 0 the capacity means nothing, and some files say 0
+    flat = (links[:, 4:7] == 0).any(axis=1)
     capacity = np.where(flat & (links[:, 2] <= 0), 1.0, links[:, 2])
     latency: Latency = BPR(links[:, 4], capacity, links[:, 5], links[:, 6])
     extra = toll_weight * links[:, 8] + distance_weight * links[:, 3]
     if extra.any():
         latency = latency + extra
     ends = links[:, :2].astype(np.int64) - 1
-    return NetworkRouting(
-        latency, ends[:, 0], ends[:, 1], origin, destination, demand, nodes, first - 1, nodes=tuple(range(1, nodes + 1))
-    )
+    labels = tuple(range(1, nodes + 1))
+    try:
+        return NetworkRouting(
+            latency, ends[:, 0], ends[:, 1], origin, destination, demand, nodes, first - 1, nodes=labels
+        )
+    except PoagameError as error:
+        raise type(error)(f"{net.path} with {trips.path}: {error}") from error
 
 
 class _Source:
     """A TNTP file: its metadata, and its lines of data with their numbers."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        try:
+            self.path = Path(path)
+        except TypeError as error:
+            raise InvalidInput(f"a TNTP file is named by a path; got {path!r:.60}") from error
         self.metadata: dict[str, tuple[int, str]] = {}
         self.lines: list[Line] = []
         try:
             text = self.path.read_text(encoding="utf-8-sig", errors="replace")
-        except OSError as error:
-            raise InvalidInput(f"cannot read {self.path}: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"cannot read {self.path}: {error}") from error
         ended = False
         for number, raw in enumerate(text.splitlines(), 1):
             line = raw.split("~", 1)[0].strip() if not raw.lstrip().startswith("<") else raw.strip()
@@ -104,7 +112,10 @@ class _Source:
             elif tag[1].upper() == "END OF METADATA":
                 ended = True
             else:
-                self.metadata[" ".join(tag[1].upper().split())] = (number, tag[2].split("~", 1)[0].strip())
+                name = " ".join(tag[1].upper().split())
+                if name in self.metadata:
+                    self.fail(number, f"<{name}> is there twice, first on line {self.metadata[name][0]}")
+                self.metadata[name] = (number, tag[2].split("~", 1)[0].strip())
         if not ended:
             self.fail(None, "no <END OF METADATA>; is the file complete, and TNTP?")
 
@@ -127,7 +138,7 @@ class _Source:
 
     def parsed(self, line: int, text: str, name: str) -> float:
         try:
-            value = float(text)
+            value = float(text if "_" not in text else "no number")  # Python reads 1_0 as 10
         except ValueError:
             self.fail(line, f"{name} must be a number; got {text!r:.40}")
         if not np.isfinite(value):
@@ -140,7 +151,10 @@ def _links(net: _Source, nodes: int) -> FloatArray:
     stated = net.count("NUMBER OF LINKS")
     rows: list[list[float]] = []
     for line, text in net.lines:
-        words = text.split(";", 1)[0].split()
+        link, _, rest = text.partition(";")
+        words = link.split()
+        if rest.strip():
+            net.fail(line, f"one link a line, ended by ';'; got more: {rest.strip()!r:.40}")
         if not words:
             continue
         if len(words) not in (len(FIELDS), len(FIELDS) - 1):
@@ -152,7 +166,7 @@ def _links(net: _Source, nodes: int) -> FloatArray:
         for value, name in zip(row[2:7], FIELDS[2:], strict=False):
             if value < 0:
                 net.fail(line, f"{name} must be nonnegative; got {value:g}")
-        if row[2] == 0 and row[4] > 0 and row[5] > 0:
+        if row[2] == 0 and min(row[4:7]) > 0:
             net.fail(line, "capacity must be positive where the time depends on it")
         rows.append(row)
     if len(rows) != stated:

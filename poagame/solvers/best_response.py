@@ -21,13 +21,12 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
-from poagame.errors import TooLarge
 from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
+from poagame.solvers.congestion.cells import cells_or_none
 from poagame.solvers.congestion.rounds import play_cells
-from poagame.solvers.congestion.search import cell_problem
 from poagame.solvers.routing.room import check_room
 from poagame.solvers.routing.rounds import NOBODY, OUTSIDE, Problem, by_regret, in_turn, padded
 
@@ -271,10 +270,7 @@ def _(game: RoutingGame, solver: BestResponse, start: IntArray | None, limit: in
 def _(game: CongestionGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
     profile = np.zeros(game.num_players, np.int64) if start is None else start
     has = game.available[game.row_of, profile].all()
-    try:
-        problem = cell_problem(game) if has else None
-    except TooLarge:
-        problem = None
+    problem = cells_or_none(game) if has else None
     if problem is None:
         return _dynamics.dispatch(object)(game, solver, start, limit)
     draws = _draws(solver, game.num_players)

@@ -30,6 +30,10 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.certificates.splittable import SplittableCertificate, certify_splittable, frank_wolfe_gaps
 from poagame.certificates.variational import natural_residual
+from poagame.errors import InvalidInput, NoEquilibrium
+from poagame.games.checks import Seed, generator, positive, whole
+from poagame.games.network import NetworkRouting
+from poagame.games.protocols import FiniteGame, JointlyConvexGame
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import BPR, MM1, Latency, Polynomial, Preloaded, Saturating, Scaled, Shifted, Sum
 from poagame.latency.convexity import total_cost_is_convex
@@ -65,7 +69,8 @@ class SplittableEquilibrium:
     certificate : SplittableCertificate
         Evaluated at `flow` by code that shares nothing with the solver.
     outcome : Outcome
-        CONVERGED exactly where the certificate holds.
+        CONVERGED exactly where the certificate holds; MAX_STEPS_REACHED only if the steps ran out. NO_EQUILIBRIUM_FOUND at a
+        stationary point that is not proved one: first-order conditions alone prove nothing where load × latency is not convex.
     num_steps : int
         Extragradient and Newton steps.
     """
@@ -79,10 +84,11 @@ class SplittableEquilibrium:
 
     def __str__(self) -> str:
         """One line."""
-        return (
-            f"{self.outcome} (social cost {self.social_cost:.6g}, largest regret {self.certificate.max_regret:.3g},"
-            f" {self.num_steps} steps)"
-        )
+        proof = self.certificate
+        regret = f"largest regret {proof.max_regret:.3g}"
+        if not np.isfinite(proof.max_regret):
+            regret = f"no bound on regret, as load × latency is not known to be convex; first-order gap {proof.first_order:.3g}"
+        return f"{self.outcome} (social cost {self.social_cost:.6g}, {regret}, {self.num_steps} steps)"
 
 
 def splittable_equilibrium(
@@ -103,7 +109,7 @@ def splittable_equilibrium(
     Raises
     ------
     InvalidInput
-        If a parameter is not positive, or costs are infinite at the start.
+        If the game is no `SplittableRouting`, a parameter is not positive, the start is no [N, A], or costs are infinite there.
     Infeasible
         If no flow of finite cost is found.
 
@@ -116,16 +122,26 @@ def splittable_equilibrium(
     >>> splittable_equilibrium(game).load.round(9).tolist()
     [0.666666667, 0.333333333]
     """
-    x, num_steps = _solve(_Problem(game, own=True), rtol, start, max_steps)
+    _check_kind(game, "splittable_equilibrium")
+    max_steps, rtol = whole(max_steps, "max_steps", 1), positive(rtol, "rtol")
+    if start is not None:
+        start = as_floats(start, "start")
+        require(
+            start.shape == game.available.shape,
+            f"start holds flows [N, A] = {game.available.shape}; got shape {start.shape}",
+        )
+    x, num_steps, stationary = _solve(_Problem(game, own=True), rtol, start, max_steps)
     certificate = certify_splittable(game, x)
-    outcome = Outcome.CONVERGED if certificate.holds else Outcome.MAX_STEPS_REACHED
+    outcome = Outcome.NO_EQUILIBRIUM_FOUND if stationary else Outcome.MAX_STEPS_REACHED
+    if certificate.holds:
+        outcome = Outcome.CONVERGED
     return SplittableEquilibrium(x, game.loads(x), game.social_cost(x), certificate, outcome, num_steps)
 
 
 @social_optimum.register
-def _(game: SplittableRouting) -> Optimum:
+def splittable_optimum(game: SplittableRouting) -> Optimum:
     """Flows [N, A] of least Σ L ℓ(L), bounded below by the linear programme of marginal costs where load × latency is convex."""
-    x, _ = _solve(_Problem(game, own=False), 1e-12, None, 100_000)
+    x, _, _ = _solve(_Problem(game, own=False), 1e-12, None, 100_000)
     cost = game.social_cost(x)
     if total_cost_is_convex(game.latency)[game.resource].all():
         load = game.loads(x)
@@ -138,7 +154,9 @@ def _(game: SplittableRouting) -> Optimum:
     return Optimum(flow, cost, min(bound, cost), outcome)
 
 
-def splittable_extremes(game: SplittableRouting, num_starts: int = 8, seed: int = 0) -> Extremes[SplittableEquilibrium]:
+def splittable_extremes(
+    game: SplittableRouting, num_starts: int = 8, seed: Seed = 0
+) -> Extremes[SplittableEquilibrium]:
     """Worst and best equilibrium found; proved where the equilibrium's cost is known to be unique.
 
     Elsewhere the search begins at the game's start and `num_starts` random flows, and says so.
@@ -146,17 +164,25 @@ def splittable_extremes(game: SplittableRouting, num_starts: int = 8, seed: int 
     Parameters
     ----------
     game : SplittableRouting
-    num_starts, seed : int
+    num_starts : int
+    seed : int or numpy.random.Generator
         Of the search where uniqueness is not known.
+
+    Raises
+    ------
+    NoEquilibrium
+        If no point that was found is certified.
+    InvalidInput, Infeasible
+        As `splittable_equilibrium` does.
     """
-    require(num_starts >= 0 and seed >= 0, f"num_starts and seed must be >= 0; got {num_starts} and {seed}")
+    _check_kind(game, "splittable_extremes")
+    num_starts, rng = whole(num_starts, "num_starts", 0), generator(seed)
     reason = why_unique(game)
     first = splittable_equilibrium(game)
-    if reason:
-        covered = first.certificate.holds
-        limits = (first.social_cost, first.social_cost) if covered else (np.inf, _free_flow_cost(game))
-        return Extremes(first, first, *limits, covered, f"one social cost in all equilibria: {reason}")
-    rng, found = np.random.default_rng(seed), [first]
+    if reason and first.certificate.holds:
+        cost = first.social_cost
+        return Extremes(first, first, cost, cost, True, f"one social cost in all equilibria: {reason}")
+    found = [first]
     base = game.start()
     for _ in range(num_starts):
         corner = rng.dirichlet(np.full(game.num_actions, 0.3), game.num_players) * np.asarray(game.demand)[:, None]
@@ -164,10 +190,28 @@ def splittable_extremes(game: SplittableRouting, num_starts: int = 8, seed: int 
         while not np.isfinite(game.pseudogradient(x)).all():
             x = game.projection(0.5 * (x + base))
         found.append(splittable_equilibrium(game, start=x))
-    sure = [e for e in found if e.certificate.holds] or found
+    sure = [e for e in found if e.certificate.holds]
+    if not sure:
+        raise NoEquilibrium(
+            f"none of the points from {num_starts + 1} starts is proved an equilibrium ({first}). Where a measured latency bends down, "
+            "fit a convex family, as fit_latency(table, family='saturating') does"
+        )
     worst, best = (pick(sure, key=lambda e: e.social_cost) for pick in (max, min))
     note = f"the worst and best of equilibria from {num_starts + 1} starts; uniqueness is not known here, so there may be others"
     return Extremes(worst, best, np.inf, _free_flow_cost(game), False, note)
+
+
+def _check_kind(game: object, verb: str) -> None:
+    if isinstance(game, SplittableRouting):
+        return
+    instead = ""
+    if isinstance(game, NetworkRouting):
+        instead = "; SplittableRouting.from_network(game) makes each commodity one player, and wardrop(game) is for nonatomic traffic"
+    elif isinstance(game, JointlyConvexGame):
+        instead = "; for any game with a pseudogradient use variational_equilibrium(game)"
+    elif isinstance(game, FiniteGame):
+        instead = "; for players that choose one action each use equilibrium(game)"
+    raise InvalidInput(f"{verb} needs a SplittableRouting; got {type(game).__name__}{instead}")
 
 
 def why_unique(game: SplittableRouting) -> str:
@@ -288,8 +332,11 @@ class _Problem:
         return shared * (1.0 + (player[:, None] == player[None, :])) + felt
 
 
-def _solve(problem: _Problem, rtol: float, start: ArrayLike | None, max_steps: int) -> tuple[FloatArray, int]:
-    """Alternate extragradient steps, to a residual that falls a hundredfold each time, with Newton's method."""
+def _solve(problem: _Problem, rtol: float, start: ArrayLike | None, max_steps: int) -> tuple[FloatArray, int, bool]:
+    """Alternate extragradient steps, to a residual that falls a hundredfold each time, with Newton's method.
+
+    Return the point, the steps, and whether the residual got to `rtol`.
+    """
     game, solver = problem.game, Extragradient(rtol, max_steps)
     x = game.start() if start is None else game.projection(as_floats(start, "start"))
     length = float(np.linalg.norm(x))
@@ -302,9 +349,9 @@ def _solve(problem: _Problem, rtol: float, start: ArrayLike | None, max_steps: i
         sharp, more = _newton(problem, x, length, rtol)
         taken += more
         if sharp is not None:
-            return sharp, taken
+            return sharp, taken, True
         if coarse <= rtol or taken >= max_steps:
-            return x, taken
+            return x, taken, steps.converged and coarse <= rtol
         coarse = max(0.01 * coarse, rtol)
 
 

@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, as_floats, require
 from poagame.certificates.variational import RTOL, VariationalCertificate, certify_variational, natural_residual
 from poagame.errors import InvalidInput
-from poagame.games.protocols import JointlyConvexGame
+from poagame.games.protocols import FiniteGame, FlowGame, JointlyConvexGame
 from poagame.outcome import Outcome
 
 Map: TypeAlias = Callable[[FloatArray], FloatArray]
@@ -213,7 +213,7 @@ def variational_equilibrium(
     Raises
     ------
     InvalidInput
-        If a cost is infinite or NaN at the start.
+        If the game is no `JointlyConvexGame`, or a cost is infinite or NaN at the start.
 
     Examples
     --------
@@ -233,6 +233,16 @@ def variational_equilibrium(
     >>> variational_equilibrium(Shared()).x.round(9).tolist()
     [0.75, 0.25]
     """
+    if not isinstance(game, JointlyConvexGame):
+        instead = ""
+        if isinstance(game, FlowGame):
+            instead = "; for a network use wardrop(game)"
+        elif isinstance(game, FiniteGame):
+            instead = "; for finitely many actions use equilibrium(game) or mixed_equilibria(game)"
+        raise InvalidInput(
+            f"variational_equilibrium needs a game over real vectors, and {type(game).__name__} is none: it lacks pseudogradient, "
+            f"projection, social_cost or start{instead}"
+        )
     origin = game.start()
     first = game.projection(origin if start is None else as_floats(start, "start"))
     length = max(float(np.linalg.norm(first)), float(np.linalg.norm(origin)))

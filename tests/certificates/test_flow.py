@@ -15,6 +15,8 @@ from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.games.tntp import read_tntp
 from poagame.latency import Polynomial, Tabulated
+from poagame.outcome import Outcome
+from poagame.solvers import social_optimum
 from poagame.solvers.flow.wardrop import wardrop
 from poagame.testing.networks import networks
 
@@ -113,11 +115,6 @@ def test_the_lower_bound_undercuts_every_feasible_flow(game: NetworkRouting, par
     assert bound <= least * (1 + 1e-12)
 
 
-def test_no_bound_where_total_cost_is_not_convex() -> None:
-    game = NetworkRouting.parallel(Tabulated([0.0, 1.0, 2.0], [[0.0, 2.0, 2.5], [1.0, 1.0, 1.0]]), 1.0)
-    assert flow_lower_bound(game, [0.5, 0.5]) == -np.inf
-
-
 def test_bad_loads_are_refused() -> None:
     with pytest.raises(InvalidInput, match=r"must be \[E\]"):
         certify_flow(PIGOU, [1.0])
@@ -127,3 +124,73 @@ def test_bad_loads_are_refused() -> None:
 
 def test_str_is_a_line() -> None:
     assert "does not hold" in str(certify_flow(PIGOU, [0.5, 0.5]))
+
+
+def test_loads_that_no_commodity_carries_are_refused() -> None:
+    """Node balances alone are met here, by flow that swaps the commodities' ends or passes through a closed zone."""
+    swapped = NetworkRouting(
+        Polynomial([[5.0], [5.0], [1.0], [1.0]]), [0, 1, 0, 1], [2, 3, 3, 2], [0, 1], [2, 3], [1.0, 1.0]
+    )
+    closed = NetworkRouting(Polynomial([[1.0], [1.0], [5.0]]), [1, 0, 1], [0, 2, 2], [1], [2], [1.0], first_through=1)
+    for game, load in ((swapped, [0.0, 0.0, 1.0, 1.0]), (closed, [1.0, 1.0, 0.0])):
+        proof = certify_flow(game, load)
+        assert proof.gap < 0
+        assert not proof.holds
+        assert (proof.cost_low, proof.cost_high) == (0.0, np.inf)
+    assert certify_flow(closed, [0.0, 0.0, 1.0]).holds
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ([0, 1], [1], [np.nan], [0]),
+        ([0, 1], [1], [-1.0], [0]),
+        ([0, 1], [7], [1.0], [0]),
+        ([0, 1], [-1], [1.0], [0]),
+        ([0, 1], [1], [1.0], [3]),
+        ([1, 1], [1], [1.0], [0]),
+        ([0, 2], [1], [1.0], [0]),
+        ([0], [], [], []),
+    ],
+)
+def test_nonsense_paths_never_hold(paths: tuple[list[float], ...]) -> None:
+    pigou = NetworkRouting.parallel(Polynomial([[1.0, 0.0], [0.0, 1.0]]), 1.0)
+    arrays = tuple(np.array(part, dtype=float if k == 2 else int) for k, part in enumerate(paths))
+    assert not certify_flow(pigou, [0.0, 1.0], paths=arrays).holds  # type: ignore[arg-type]
+    assert certify_flow(
+        pigou, [0.0, 1.0], paths=(np.array([0, 1]), np.array([1]), np.array([1.0]), np.array([0]))
+    ).holds
+
+
+def test_no_cost_is_claimed_for_loads_that_miss_the_demand() -> None:
+    pigou = NetworkRouting.parallel(Polynomial([[1.0, 0.0], [0.0, 1.0]]), 1.0)
+    for load in ([0.0, 0.0], [0.0, 0.5]):
+        proof = certify_flow(pigou, load)
+        assert not proof.holds
+        assert proof.cost_low <= 1.0 <= proof.cost_high
+
+
+def test_the_bound_holds_where_cost_is_not_convex() -> None:
+    """Against a fine grid on two links whose tables bend down."""
+    rng = np.random.default_rng(0)
+    gaps = []
+    for _ in range(25):
+        latency = Tabulated([0.0, 1.0, 2.0, 3.0], np.sort(rng.random((2, 4)), axis=1))
+        demand = float(rng.uniform(0.5, 3.0))
+        game = NetworkRouting.parallel(latency, demand)
+        first = np.union1d(np.linspace(0.0, demand, 4001), np.clip([1.0, 2.0, demand - 1.0, demand - 2.0], 0.0, demand))
+        costs = game.social_cost(np.stack([first, demand - first], axis=1))
+        best = int(np.argmin(costs))
+        for at in (best, 0, len(first) // 3):
+            bound = flow_lower_bound(game, [first[at], demand - first[at]])
+            assert 0.0 < bound <= costs[best] * (1.0 + 1e-12)
+        gaps.append(1.0 - flow_lower_bound(game, [first[best], demand - first[best]]) / costs[best])
+    assert np.median(gaps) < 0.1  # the hull may stay below, but says something
+
+
+def test_a_straight_table_is_convex_whatever_its_rounding() -> None:
+    x = np.arange(0.0, 1.01, 0.1)
+    game = NetworkRouting.parallel(Tabulated(x, [1.0 + x, 2.0 + 0.0 * x]), 2.0)
+    best = social_optimum(game)
+    assert best.outcome is Outcome.OPTIMAL
+    assert best.social_cost == pytest.approx(3.75)

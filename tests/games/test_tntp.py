@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poagame.errors import InvalidInput
+from poagame.errors import Infeasible, InvalidInput
 from poagame.games.tntp import read_tntp
 
 NET = """<number of zones> 2
@@ -108,3 +108,28 @@ def test_real_files(shared_data: Path) -> None:
         game = read_tntp(folder / f"{name}_net.tntp", folder / f"{name}_trips.tntp")
         assert (game.num_nodes, game.num_edges, game.num_commodities) == (nodes, edges, commodities)
         assert game.total_demand == pytest.approx(demand, rel=1e-12)
+
+
+def test_odd_but_sound_files(tmp_path: Path) -> None:
+    """Capacity 0 where the power is 0, so that it means nothing."""
+    net, trips = tmp_path / "net.tntp", tmp_path / "trips.tntp"
+    head = "<NUMBER OF ZONES> 2\n<NUMBER OF NODES> 2\n<FIRST THRU NODE> 1\n<NUMBER OF LINKS> 1\n<END OF METADATA>\n"
+    net.write_text(head + "1 2 0 1 5 0.15 0 0 0 1 ;\n")
+    trips.write_text("<NUMBER OF ZONES> 2\n<TOTAL OD FLOW> 3\n<END OF METADATA>\nOrigin 1\n2 : 3.0;\n")
+    assert read_tntp(net, trips).edge_cost([3.0]) == pytest.approx([5.75])
+    for damage, match in (
+        (head + "1 2 1 1 5 0.15 4 0 0 1 ; 2 1 1 1 5 0.15 4 0 0 1 ;\n", "line 6: one link a line"),
+        (head.replace("<END", "<NUMBER OF NODES> 2\n<END") + "1 2 1 1 5 0.15 4 0 0 1 ;\n", "line 5: .*there twice"),
+        (head + "1 2 1_0 1 5 0.15 4 0 0 1 ;\n", "line 6: capacity must be a number"),
+    ):
+        net.write_text(damage)
+        with pytest.raises(InvalidInput, match=match):
+            read_tntp(net, trips)
+    net.write_text(head + "2 1 1 1 5 0.15 4 0 0 1 ;\n")
+    with pytest.raises(Infeasible, match=r"net.tntp with .*no path"):
+        read_tntp(net, trips)
+    for wrong in (None, "a\0b"):
+        with pytest.raises(InvalidInput):
+            read_tntp(wrong, trips)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="toll_weight"):
+        read_tntp(net, trips, toll_weight="a")  # type: ignore[arg-type]

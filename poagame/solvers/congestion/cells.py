@@ -223,5 +223,3 @@ def _ragged(sets: np.ndarray) -> tuple[IntArray, IntArray]:
     """Rows of a boolean matrix as offsets and members."""
     at = np.concatenate([[0], np.cumsum(sets.sum(axis=1))]).astype(np.int64)
     return at, np.nonzero(sets)[1].astype(np.int64)
-
-

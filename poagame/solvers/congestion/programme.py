@@ -20,6 +20,7 @@ all else: SciPy gives HiGHS's bound only along with a feasible point, and the kn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -32,10 +33,11 @@ from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.congestion import CongestionGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, equilibrium
-from poagame.solvers.congestion.search import CellProblem, as_routing, cell_problem, extreme_pure_equilibria
+from poagame.solvers.congestion.cells import CellProblem, cells_or_none
+from poagame.solvers.congestion.search import extreme_pure_equilibria
 
-between: Any = Bounds
-rows_within: Any = LinearConstraint
+Box: Any = Bounds
+Rows: Any = LinearConstraint
 # 2026-11: scipy's annotations of both know numbers alone where arrays are meant.
 
 TOLERANCE = 1e-6
@@ -97,21 +99,20 @@ def pure_extremes(game: CongestionGame, max_nodes: int = MAX_SEARCHED, time_limi
         return _beyond_search(game, time_limit)
     if found.worst is None or found.best is None:
         raise NoEquilibrium(
-            f"the game has no pure equilibrium: the search through {found.num_nodes:,} partial placements misses none. "
+            f"the game has no pure equilibrium: the search through {found.num_nodes:,} {found.looked_at} misses none. "
             "improvement_cycle(game) shows a cycle of best replies of a small game"
         )
-    kind = "load vectors" if as_routing(game) is not None else "partial placements"
-    note = f"all pure equilibria, by {found.num_nodes:,} {kind}"
+    note = f"all pure equilibria, by {found.num_nodes:,} {found.looked_at}"
     worst, best = float(game.social_cost(found.worst)), float(game.social_cost(found.best))
     return PureExtremes(found.worst, found.best, worst, best, worst, best, True, note)
 
 
 def _beyond_search(game: CongestionGame, time_limit: float) -> PureExtremes:
-    known = _from_starts(game)
+    known = _from_starts(game, time_limit)
     worst_bound, best_bound, slack, looked = np.inf, -np.inf, 0.0, "others may exist"
-    problem = _programmable(game)
+    problem = programmable(game)
     if problem is not None:
-        programme = _Programme(problem)
+        programme = Programme(problem)
         slack = programme.slack
         ends = [float(game.social_cost(s)) for s in known]
         high = programme.equilibrium(-1.0, max(ends, default=None), time_limit)
@@ -121,7 +122,7 @@ def _beyond_search(game: CongestionGame, time_limit: float) -> PureExtremes:
         looked = f"integer programme of worst and best within {time_limit:g} s each"
     if not known:
         raise NoEquilibrium(
-            f"best response from {NUM_STARTS} starts reached no equilibrium, and the game is too large to prove that it has none"
+            f"best response from up to {NUM_STARTS} starts reached no equilibrium, and the game is too large to prove that it has none"
         )
     costs = [float(game.social_cost(s)) for s in known]
     worst, best = int(np.argmax(costs)), int(np.argmin(costs))
@@ -135,12 +136,14 @@ def _beyond_search(game: CongestionGame, time_limit: float) -> PureExtremes:
     return PureExtremes(known[worst], known[best], costs[worst], costs[best], high_bound, low_bound, covered, note)
 
 
-def _from_starts(game: CongestionGame) -> list[IntArray]:
+def _from_starts(game: CongestionGame, time_limit: float) -> list[IntArray]:
+    """Equilibria that best responses reach, from as many of `NUM_STARTS` starts as begin within the time limit, at least one."""
+    deadline = monotonic() + time_limit
     rng = np.random.default_rng(0)
     options = game.available.sum(axis=1)[game.row_of]
     order = np.argsort(~game.available, axis=1, kind="stable")[game.row_of]  # actions that the row has come first
     starts = [order[np.arange(len(options)), rng.integers(0, options)] for _ in range(NUM_STARTS)]
-    found = [equilibrium(game, BestResponse(), start) for start in starts]
+    found = [equilibrium(game, BestResponse(), s) for k, s in enumerate(starts) if k == 0 or monotonic() < deadline]
     return [e.profile for e in found if e.outcome is Outcome.CONVERGED]
 
 
@@ -155,11 +158,10 @@ def _repaired(game: CongestionGame, problem: CellProblem, x: IntArray | None) ->
     return found.profile if found.outcome is Outcome.CONVERGED else None
 
 
-def _programmable(game: CongestionGame) -> CellProblem | None:
+def programmable(game: CongestionGame) -> CellProblem | None:
     """The game's arrays if the programme expresses it: equal weights, one latency, finite costs, the total as social cost."""
-    try:
-        problem = cell_problem(game)
-    except TooLarge:
+    problem = cells_or_none(game)
+    if problem is None:
         return None
     fits = problem.linear and len(problem.cost) == 1 and not problem.makespan and bool(np.isfinite(problem.cost).all())
     return problem if fits and int(np.diff(_range(problem), axis=0).sum()) + game.num_resources <= MAX_LEVELS else None
@@ -167,18 +169,18 @@ def _programmable(game: CongestionGame) -> CellProblem | None:
 
 def _range(problem: CellProblem) -> IntArray:
     """[2, R]: least and most players that can use each resource."""
-    counts, start = problem.shape[2], problem.shape[5]
+    counts, start = problem.shape.counts, problem.shape.start
     uses = problem.uses
     all_of = np.logical_and.reduceat(uses, start[:-1], axis=0)
     any_of = np.logical_or.reduceat(uses, start[:-1], axis=0)
     return np.stack([counts @ all_of, counts @ any_of]).astype(np.int64)
 
 
-class _Programme:
+class Programme:
     """The integer programme over (x, z, y, known), scaled by the largest cost of an action: HiGHS's tolerances are absolute."""
 
     def __init__(self, problem: CellProblem) -> None:
-        counts, weight, kind = problem.shape[2], problem.shape[3], problem.kind
+        counts, weight, kind = problem.shape.counts, problem.shape.weight, problem.kind
         self.problem, self.cells = problem, len(kind)
         cost, uses = problem.cost[0], problem.uses
         least, most = _range(problem)
@@ -217,7 +219,7 @@ class _Programme:
         integral = np.concatenate([np.ones(2 * cells), np.full(levels, float(whole)), [1.0]])
         options: dict[str, Any] = {"time_limit": time_limit, "mip_rel_gap": 0.0}
         found: Any = milp(
-            objective, integrality=integral, bounds=between(0.0, upper), constraints=constraints, options=options
+            objective, integrality=integral, bounds=Box(0.0, upper), constraints=constraints, options=options
         )
         bound = -np.inf if found.mip_dual_bound is None else size * float(found.mip_dual_bound)
         if found.x is None or found.x[-1] > 0.5:
@@ -234,14 +236,14 @@ class _Programme:
         loads = self._rows(x=-sp.csr_array(self.uses.T.astype(float)), y=by_resource * self.level)
         used = self._rows(x=sp.eye_array(cells, format="csr"), z=-sp.diags_array(self.most, format="csr"))
         return [
-            rows_within(players, self.counts, self.counts),
-            rows_within(levels_of, 1.0, 1.0),
-            rows_within(loads, 0.0, 0.0),
-            rows_within(used, -np.inf, 0.0),
+            Rows(players, self.counts, self.counts),
+            Rows(levels_of, 1.0, 1.0),
+            Rows(loads, 0.0, 0.0),
+            Rows(used, -np.inf, 0.0),
         ]
 
     def _no_gain(self) -> list[Any]:
-        start, kind = self.problem.shape[5], self.problem.kind
+        start, kind = self.problem.shape.start, self.problem.kind
         row, column, value, limit, cell = [], [], [], [], []
         for c in range(self.cells):
             for d in range(start[kind[c]], start[kind[c] + 1]):
@@ -266,7 +268,7 @@ class _Programme:
         rows = len(big)
         y = _sparse(row, column, value, (rows, len(self.level)))
         z = sp.csr_array((big, (np.arange(rows), cell)), shape=(rows, self.cells))
-        return [rows_within(self._rows(z=z, y=y), -np.inf, big)]
+        return [Rows(self._rows(z=z, y=y), -np.inf, big)]
 
     def _rows(self, x: Any = None, z: Any = None, y: Any = None, known: Any = None) -> Any:
         """A block row of the matrix; what is not given is zero."""

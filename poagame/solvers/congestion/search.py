@@ -10,7 +10,8 @@ placed player certainly gains by a deviation:
   deviation, so dominated actions are never looked at.
 
 Loads are indices into tables. Players of equal weight count by number; different weights by the number of each weight, so
-a table has :math:`\prod_c (n_c + 1)` loads for :math:`n_c` players of weight c. A singleton game in which equal players may
+the table of a resource has :math:`\prod_c (n_c + 1)` loads for :math:`n_c` players of weight c that can use it. Where the tables
+are too large or a latency decreases, small games are decided by looking at every profile. A singleton game in which equal players may
 use the same resources is searched by its load vectors instead (`solvers.routing.load_vectors`). The method is ours.
 """
 
@@ -18,23 +19,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import factorial, prod
 from typing import Any
 
 import numpy as np
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import FloatArray, IntArray
 from poagame.certificates.nash import TIE_RTOL
-from poagame.errors import InvalidInput, TooLarge
-from poagame.games.congestion import CongestionGame, PlayerTypes
+from poagame.errors import TooLarge
+from poagame.games.congestion import CongestionGame
+from poagame.games.protocols import num_profiles_exceed
 from poagame.games.routing import RoutingGame
 from poagame.latency import Latency
 from poagame.solvers.congestion import search_compiled as compiled
-from poagame.solvers.enumeration import MAX_LISTED, Equilibria, _sorted, equilibria
+from poagame.solvers.congestion.cells import CellProblem, FallingLatency, cell_problem
+from poagame.solvers.enumeration import MAX_LISTED, MAX_PROFILES, Census, Equilibria, _sorted, census, equilibria
 from poagame.solvers.routing.load_vectors import extreme_equilibria, typed_problem
+
+MAX_COSTS = 10_000_000
+"""Most costs (profiles × players × actions) of a look at every profile where the tables are too large (seconds)."""
 
 MAX_NODES = 5_000_000
 """Most partial placements that a search looks at (tens of seconds)."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class CongestionExtremes:
@@ -45,7 +51,9 @@ class CongestionExtremes:
     worst, best : [N] or None
     worst_cost, best_cost : float
     num_nodes : int
-        Partial placements looked at.
+        What was looked at, counted.
+    looked_at : str
+        "load vectors", "partial placements" or "profiles".
     """
 
     worst: IntArray | None
@@ -53,6 +61,7 @@ class CongestionExtremes:
     worst_cost: float
     best_cost: float
     num_nodes: int
+    looked_at: str = "partial placements"
 
 
 def extreme_pure_equilibria(game: CongestionGame, max_nodes: int = MAX_NODES) -> CongestionExtremes:
@@ -61,15 +70,22 @@ def extreme_pure_equilibria(game: CongestionGame, max_nodes: int = MAX_NODES) ->
     Raises
     ------
     TooLarge
-        If more than `max_nodes` partial placements would be looked at, or the tables are too large.
+        If more than `max_nodes` partial placements would be looked at, or the tables and the number of profiles are too large.
+    InvalidInput
+        If a latency is NaN, or decreases in a game that is too large to look at every profile.
     """
     routing = as_routing(game)
     if routing is not None:
         problem = typed_problem(routing)
         found = extreme_equilibria(problem)
         worst, best = (from_routing(game, problem.profile(flow)) for flow in (found.worst, found.best))
-        return CongestionExtremes(worst, best, found.worst_cost, found.best_cost, found.num_nodes)
-    problem = cell_problem(game)
+        return CongestionExtremes(worst, best, found.worst_cost, found.best_cost, found.num_nodes, "load vectors")
+    problem = cells_or_census(game)
+    if isinstance(problem, Census):
+        profiles = game.num_actions**game.num_players
+        return CongestionExtremes(
+            problem.worst, problem.best, problem.worst_cost, problem.best_cost, profiles, "profiles"
+        )
     nodes, number, costs, extremes = _search(game, problem, np.zeros((0, len(problem.action)), np.int64), max_nodes)
     if not number:
         return CongestionExtremes(None, None, -np.inf, np.inf, nodes)
@@ -84,7 +100,12 @@ def _(game: CongestionGame) -> Equilibria:
         found = equilibria(routing)
         profiles = np.stack([from_routing(game, p) for p in found.profiles])
         return _sorted(profiles, np.asarray(game.social_cost(profiles)), list(found.multiplicity))
-    problem = cell_problem(game)
+    try:
+        problem = cell_problem(game)
+    except (TooLarge, FallingLatency):
+        if num_profiles_exceed(game, MAX_PROFILES):
+            raise
+        return equilibria.dispatch(object)(game)
     number, buffer = 1024, np.zeros((0, len(problem.action)), np.int64)
     while number > len(buffer):
         if number > MAX_LISTED or number * game.num_players > 50_000_000:
@@ -100,10 +121,31 @@ def _(game: CongestionGame) -> Equilibria:
     return _sorted(profiles, social, [problem.count(x) for x in listed])
 
 
+def cells_or_census(game: CongestionGame) -> CellProblem | Census:
+    """The game as arrays; where the tables do not express it, what a look at every profile finds.
+
+    Raises
+    ------
+    TooLarge
+        If tables and census are too large.
+    InvalidInput
+        If a latency is NaN, or decreases in a game that is too large for the census.
+    """
+    try:
+        return cell_problem(game)
+    except (TooLarge, FallingLatency) as error:
+        # where labelled bounds are to be had, they are not waited for long
+        falls = isinstance(error, FallingLatency)
+        limit, entries = (MAX_PROFILES, 1) if falls else (MAX_COSTS, game.num_players * game.num_actions)
+        if num_profiles_exceed(game, limit, entries):
+            raise
+        return census(game)
+
+
 def as_routing(game: CongestionGame) -> RoutingGame | None:
     """The same game as requests of one type that choose workers, where it is one, else None.
 
-    It is where players have weight 1, one latency and single resources, the same ones for all, and the total as social cost.
+    It is where players have weight 1, one rising latency and single resources, the same ones for all, and the total as social cost.
     """
     single = game.is_singleton and isinstance(game.latency, Latency) and game.objective == "total"
     if not single or not bool((game.row_weights == 1).all()):
@@ -115,6 +157,10 @@ def as_routing(game: CongestionGame) -> RoutingGame | None:
     assert isinstance(game.latency, Latency)
     crowded = game.latency(np.full(game.num_resources, game.num_players + 1.0))
     if not np.isfinite(crowded).all():
+        return None
+    loads = np.unique(np.linspace(0.0, game.num_players + 1.0, min(game.num_players + 2, 10_000)).round())
+    costs = game.latency(np.broadcast_to(loads[:, None], (len(loads), game.num_resources)))
+    if not (np.diff(costs, axis=0) >= -1e-13 * np.abs(costs).max(axis=0)).all():
         return None
     latency = _Chosen(game.latency, tuple(resources.tolist()))
     return RoutingGame(latency, np.zeros((1, len(resources))), multiplicity=[game.num_players])
@@ -190,7 +236,7 @@ def _search(
 
 def _pairs(problem: CellProblem) -> tuple[IntArray, IntArray, IntArray]:
     """For each cell c and each cell d of its type, in order: the resources of c that d lacks."""
-    kind, start, uses = problem.kind, problem.shape[5], problem.uses
+    kind, start, uses = problem.kind, problem.shape.start, problem.uses
     options = np.diff(start)
     at = np.concatenate([[0], np.cumsum(options[kind])[:-1]]).astype(np.int64)
     size, only = [np.zeros(1, np.int64)], []

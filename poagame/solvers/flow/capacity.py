@@ -19,6 +19,9 @@ from poagame.solvers.flow.path_flows import PathFlows, Pricing
 
 POWERS = (4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 
+PROVED = 1.0 - 1e-14
+"""Part of the capacities that must be needed for a proof that demands do not fit: all, up to rounding."""
+
 Search = Callable[[Latency, Pricing, PathFlows, float, int], tuple[PathFlows, int]]
 
 
@@ -70,28 +73,31 @@ def strictly_feasible(room: FloatArray, pricing: Pricing, flows: PathFlows, sear
     Raises
     ------
     Infeasible
-        If there are none, or none that stays away from capacity by more than about one part in a thousand.
+        If there are none, which is proved, or none is found; the message tells which.
     """
     least_use, use = 0.0, np.inf
     for power in POWERS:
         use = _utilisation(pricing.loads(flows), room)
         # scaled by the present utilisation, no power overflows
-        pressure = Pressure(room * use, power)
-        flows, _ = search(pressure, pricing, flows, 1e-2 / power, 100)
+        pressure = Pressure(np.where(np.isfinite(room), room * use, np.inf), power)
+        # the narrower the room that is left, the more exact
+        flows, _ = search(pressure, pricing, flows, min(1e-2 / power, max(0.1 * abs(1.0 - least_use), 1e-14)), 100)
         load = pricing.loads(flows)
         use = _utilisation(load, room)
         if use < 1.0:
             return flows
         price = pressure.value(load)
         _, distance = pricing.extended(flows, price, 0.0)
-        paid, held = float(pricing.demand @ distance), float(price[price > 0] @ room[price > 0])
-        least_use = max(least_use, paid / held)
-        if least_use >= 1.0 - 1e-7:
-            break
+        priced = (price > 0) & (room > 0)
+        least_use = max(least_use, float(pricing.demand @ distance) / float(price[priced] @ room[priced]))
+        if least_use >= PROVED:
+            raise Infeasible(
+                f"the demands do not fit below the capacities: the fullest edges need at least {least_use:.6g} of theirs; "
+                "lower the demand or raise capacities"
+            )
     raise Infeasible(
-        f"the demands do not fit below the capacities: the fullest edges need at least {least_use:.6g} of theirs"
-        + ("" if least_use >= 1.0 - 1e-7 else f", and no flow was found that needs less than {use:.6g}")
-        + "; lower the demand or raise capacities"
+        f"the demands are too close to the capacities to tell whether they fit: the fullest edges need at least {least_use:.12g} "
+        f"of theirs, and no flow was found that needs less than {use:.12g}; lower the demand or raise capacities"
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poagame._arrays import FloatArray, IntArray
-from poagame.errors import Infeasible
+from poagame.errors import Infeasible, InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.solvers.flow.path_newton import face_step
 from poagame.solvers.flow.path_sweeps import descend, settled_loads
@@ -32,6 +32,21 @@ FACE_STEPS = 6
 
 WORK = 100_000_000
 """Edge visits worth spending on a model, some tenths of a second: beyond, new shortest paths tell more."""
+
+
+def require_network(game: object, verb: str) -> None:
+    """Refuse anything but a network.
+
+    Raises
+    ------
+    InvalidInput
+        That names what to call instead.
+    """
+    if not isinstance(game, NetworkRouting):
+        raise InvalidInput(
+            f"{verb} takes a NetworkRouting; got {type(game).__name__}. Use equilibrium(game) or "
+            "logit_equilibria(game, temperature) for players with actions, splittable_equilibrium(game) for players that split"
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -15,12 +15,12 @@ import numpy as np
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.flow import FlowCertificate, certify_flow
-from poagame.errors import Infeasible, InvalidInput
+from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.latency import Latency
 from poagame.outcome import Outcome
-from poagame.solvers.flow.capacity import capacities, strictly_feasible
-from poagame.solvers.flow.path_flows import PathFlows, Pricing
+from poagame.solvers.flow.capacity import Pressure, capacities, strictly_feasible
+from poagame.solvers.flow.path_flows import PathFlows, Pricing, require_network
 
 MODELS_PER_STEP = 6
 """Most models solved between two rounds of shortest paths."""
@@ -50,7 +50,8 @@ class WardropEquilibrium:
     certificate : FlowCertificate
         Relative gap and conservation, evaluated at `load` by code that shares nothing with the solver.
     outcome : Outcome
-        `CONVERGED` if the certificate holds at the asked rtol.
+        `CONVERGED` if the certificate holds at the asked rtol; `STALLED` where rounding allows no smaller gap (within about
+        1e-8 of a capacity, or for an rtol below 1e-14); else `MAX_STEPS_REACHED`.
     num_steps : int
         Rounds of shortest paths.
     """
@@ -100,9 +101,9 @@ def wardrop(
     Raises
     ------
     Infeasible
-        If the demands do not fit below the capacities.
+        If the demands do not fit below the capacities, or so narrowly that no such flow is found; the message tells which.
     InvalidInput
-        If `start` does not fit the network, or rtol or max_steps are out of range.
+        If the game is no network, `start` does not fit it, or rtol or max_steps are out of range.
 
     Examples
     --------
@@ -112,6 +113,7 @@ def wardrop(
     >>> print(wardrop(pigou))
     social cost 1, relative gap 0 (converged: the certificate holds at the returned point)
     """
+    require_network(game, "wardrop")
     require(0.0 < rtol < 1.0, f"rtol must lie between 0 and 1; got {rtol}")
     require(max_steps >= 1, f"max_steps must be at least 1; got {max_steps}")
     pricing = Pricing(game)
@@ -125,9 +127,12 @@ def wardrop(
     path_ptr = np.concatenate([[0], np.cumsum(lengths[used])])
     paths = (path_ptr, edges, flows.flow[used], commodity[used])
     certificate = certify_flow(game, load, rtol=rtol, paths=paths)
-    outcome = Outcome.CONVERGED if certificate.holds else Outcome.MAX_STEPS_REACHED
+    unfinished = Outcome.STALLED if num_steps < max_steps else Outcome.MAX_STEPS_REACHED
+    outcome = Outcome.CONVERGED if certificate.holds else unfinished
+    # an unused edge counts nothing, even one without room
+    beckmann = float(np.where(load > 0.0, game.latency.integral(load), 0.0).sum())
     return WardropEquilibrium(
-        load, *paths, float(game.social_cost(load)), float(game.beckmann(load)), certificate, outcome, num_steps
+        load, *paths, float(game.social_cost(load)), beckmann, certificate, outcome, num_steps
     )
 
 
@@ -155,7 +160,7 @@ def _descent(
         finite = np.isfinite(cost[load > 0]).all()
         flows, _ = pricing.extended(flows, cost if finite else _value(latency, np.zeros_like(load)), 0.0)
         load = pricing.loads(flows)
-    if (load >= room).any():
+    if not isinstance(latency, Pressure) and not _below(load, room):
         flows = strictly_feasible(room, pricing, flows, _search)
         load = pricing.loads(flows)
     best, least, waited = flows, np.inf, 0
@@ -237,7 +242,7 @@ def _line_search(latency: Latency, load: FloatArray, change: FloatArray, fall: f
     part = 1.0
     for i in range(60):
         at = np.maximum(load + part * change, 0.0)
-        slope = _dot(change, _value(latency, at)) if (at < room).all() else np.inf
+        slope = _dot(change, _value(latency, at)) if _below(at, room) else np.inf
         if abs(slope) <= 0.1 * fall or (part == 1.0 and slope <= 0.0):
             return part
         if slope < 0.0:
@@ -248,6 +253,11 @@ def _line_search(latency: Latency, load: FloatArray, change: FloatArray, fall: f
         if np.isfinite(slope_high) and i % 3:  # the secant, kept inside; every third step halves
             part = min(max(low + (high - low) * slope_low / (slope_low - slope_high), low + 0.05 * (high - low)), high)
     return low if low > 0.0 else part
+
+
+def _below(load: FloatArray, room: FloatArray) -> bool:
+    """Whether used edges stay below capacity; one without any room is left unused."""
+    return bool(((load < room) | (load <= 0.0)).all())
 
 
 def _value(latency: Latency, load: FloatArray) -> FloatArray:
@@ -266,21 +276,46 @@ def _dot(load: FloatArray, cost: FloatArray) -> float:
 
 def _from(start: WardropEquilibrium, game: NetworkRouting, pricing: Pricing) -> PathFlows:
     """Path flows of an earlier equilibrium, scaled commodity by commodity to the demands of `game`."""
-    fits = (
-        start.load.shape == (game.num_edges,)
-        and start.path_commodity.max(initial=-1) < game.num_commodities
-        and start.path_edges.max(initial=-1) < game.num_edges
-    )
-    ends = np.zeros((2, 0))
-    if fits and start.path_flow.size:
-        first, last = start.path_edges[start.path_ptr[:-1]], start.path_edges[start.path_ptr[1:] - 1]
-        k = start.path_commodity
-        ends = np.array([game.tail[first] - game.origin[k], game.head[last] - game.destination[k]])
-    if not fits or ends.any():
+    if not isinstance(start, WardropEquilibrium):
+        raise InvalidInput(f"start is what wardrop returned for the same network; got {type(start).__name__}")
+    if not _fits(start, game):
         raise InvalidInput(
             "start is an equilibrium of another network; give one of the same edges and commodities, or none"
         )
-    return pricing.from_paths(start.path_ptr, start.path_edges, start.path_flow, start.path_commodity)
+    # paths over edges that have no room now are left out
+    closed = ~np.isfinite(_value(game.latency, np.zeros(game.num_edges)))
+    shut = np.add.reduceat(closed[start.path_edges], start.path_ptr[:-1]) > 0 if start.path_flow.size else np.zeros(0, bool)
+    kept = np.flatnonzero(~shut)
+    lengths = np.diff(start.path_ptr)
+    return pricing.from_paths(
+        np.concatenate([[0], np.cumsum(lengths[kept])]),
+        start.path_edges[np.repeat(~shut, lengths)],
+        start.path_flow[kept],
+        start.path_commodity[kept],
+    )
 
 
-__all__ = ["Infeasible", "WardropEquilibrium", "wardrop"]
+def _fits(start: WardropEquilibrium, game: NetworkRouting) -> bool:
+    """Whether the paths of `start` are paths of its commodities in `game`."""
+    ptr, edges, k = start.path_ptr, start.path_edges, start.path_commodity
+    if (
+        start.load.shape != (game.num_edges,)
+        or k.max(initial=-1) >= game.num_commodities
+        or edges.max(initial=-1) >= game.num_edges
+    ):
+        return False
+    if not k.size:
+        return True
+    tail, head = game.tail[edges], game.head[edges]
+    inner = np.ones(edges.size, dtype=bool)
+    inner[ptr[:-1]] = False  # edges that follow another on their path
+    follows = np.flatnonzero(inner)
+    return bool(
+        (tail[ptr[:-1]] == game.origin[k]).all()
+        and (head[ptr[1:] - 1] == game.destination[k]).all()
+        and (tail[follows] == head[follows - 1]).all()
+        and (tail[follows] >= game.first_through).all()
+    )
+
+
+__all__ = ["WardropEquilibrium", "wardrop"]

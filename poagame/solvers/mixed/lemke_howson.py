@@ -15,8 +15,9 @@ import numpy as np
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.mixed import certify_mixed
+from poagame.games.checks import whole
 from poagame.games.normal_form import NormalFormGame
-from poagame.games.protocols import FiniteGame
+from poagame.games.protocols import FiniteGame, as_finite
 from poagame.outcome import Outcome
 from poagame.solvers.mixed.mixed_equilibria import MixedEquilibrium
 
@@ -50,7 +51,7 @@ def lemke_howson(
     Raises
     ------
     InvalidInput
-        If there are not two players, the label is no action, or a limit is negative.
+        If there are not two players, the label is no action, or a limit is no number of at least 0.
 
     Examples
     --------
@@ -58,12 +59,13 @@ def lemke_howson(
     >>> lemke_howson(pennies).strategies.round(12).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
+    game, label, max_steps = as_finite(game, "lemke_howson"), whole(label, "label"), whole(max_steps, "max_steps")
     require(game.num_players == 2, f"Lemke–Howson is for two players; the game has {game.num_players}")
     table = NormalFormGame.of(game)
     rows, columns = (np.flatnonzero(has) for has in table.available)
     m, n = len(rows), len(columns)
     require(0 <= label < m + n, f"label is one of the {m} + {n} actions, 0 … {m + n - 1}; got {label}")
-    require(max_steps >= 0 and time_limit >= 0, f"limits must be >= 0; got {max_steps} steps, {time_limit} s")
+    require(time_limit >= 0, f"limits must be >= 0; got {time_limit} s")
     first, second = (_positive_payoffs(table.costs[i][np.ix_(rows, columns)]) for i in (0, 1))
     # one column a label in both tableaux, then the right side
     start = (

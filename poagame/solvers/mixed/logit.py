@@ -21,17 +21,17 @@ pitchfork is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from poagame._arrays import FloatArray, require
+from poagame._arrays import FloatArray, as_floats, require
 from poagame.certificates.logit import LogitCertificate, certify_logit
-from poagame.errors import InvalidInput
+from poagame.errors import InvalidInput, NoEquilibrium
+from poagame.games.checks import Seed, generator, positive, whole
 from poagame.games.normal_form import NormalFormGame
-from poagame.games.protocols import FiniteGame
+from poagame.games.protocols import FiniteGame, as_finite
 from poagame.outcome import Outcome
 from poagame.solvers.extremes import Extremes
 from poagame.solvers.mixed.logit_path import Crossing, LogitMap, follow, newton, switch
@@ -41,6 +41,8 @@ MAX_PURE_STARTS = 2_000
 
 MAX_BRANCHES = 64
 """Most branches that are followed."""
+
+REMEDY = "raise the temperature, which is small beside the differences of costs, or take more starts"
 
 SAME = 1e-6
 """Equilibria whose probabilities differ by less are one."""
@@ -66,6 +68,14 @@ class LogitEquilibrium:
     certificate: LogitCertificate
     stable: bool
 
+    def __str__(self) -> str:
+        """One line."""
+        held = "a logit equilibrium" if self.certificate.holds else "no logit equilibrium"
+        return (
+            f"{held}, {'stable' if self.stable else 'unstable'} (social cost {self.social_cost:.6g}, "
+            f"residual {self.certificate.residual:.3g})"
+        )
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LogitEquilibria:
@@ -83,7 +93,7 @@ class LogitEquilibria:
         Whether the temperature is above the threshold of uniqueness, so that this one equilibrium is all. Nothing else is
         claimed: below it there may be more.
     outcome : Outcome
-        CONVERGED where every certificate holds.
+        CONVERGED where every certificate holds, which is so unless none does (`NO_EQUILIBRIUM_FOUND`).
     note : str
         What was looked at.
     """
@@ -105,6 +115,12 @@ class LogitEquilibria:
         return LogitEquilibrium(
             self.strategies[index], float(self.social_costs[index]), self.certificates[index], bool(self.stable[index])
         )
+
+    def __str__(self) -> str:
+        """A table."""
+        lines = [f"{len(self)} logit equilibria; {self.outcome}; {self.note}"]
+        lines += [f"{k:>4}  {self[k]}" for k in range(min(len(self), 20))]
+        return "\n".join(lines if len(self) <= 20 else [*lines, f"{len(self) - 20} more"])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -130,6 +146,14 @@ class LogitBranch:
     certificates: tuple[LogitCertificate, ...]
     bifurcations: FloatArray
 
+    def __str__(self) -> str:
+        """A table."""
+        lines = [f"{'temperature':>14}  {'social cost':>14}  {'residual':>9}"]
+        for temperature, cost, proof in zip(self.temperatures, self.social_costs, self.certificates, strict=True):
+            lines.append(f"{temperature:>14.8g}  {cost:>14.8g}  {proof.residual:>9.2g}")
+        crossed = ", ".join(f"{temperature:.6g}" for temperature in self.bifurcations)
+        return "\n".join([*lines, f"other branches cross at {crossed}" if crossed else "no other branch crosses"])
+
 
 def uniqueness_temperature(game: FiniteGame) -> float:
     """ρ(D)/4 in cost units (see the module): above it the logit equilibrium is unique.
@@ -146,7 +170,7 @@ def uniqueness_temperature(game: FiniteGame) -> float:
     >>> round(uniqueness_temperature(links), 12)
     0.5
     """
-    table = NormalFormGame.of(game)
+    table = NormalFormGame.of(as_finite(game, "uniqueness_temperature"))
     n = table.num_players
     shift = np.zeros((n, n))
     actions = [np.flatnonzero(row) for row in table.available]
@@ -162,7 +186,7 @@ def uniqueness_temperature(game: FiniteGame) -> float:
     return float(np.abs(np.linalg.eigvals(shift)).max()) / 4.0 if n > 1 else 0.0
 
 
-def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20, seed: int = 0) -> LogitEquilibria:
+def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20, seed: Seed = 0) -> LogitEquilibria:
     """Logit equilibria of a small finite game at one temperature: all branches that the search finds.
 
     Followed are the principal branch and those that cross it, and theirs; besides, Newton's method and damped responses begin
@@ -176,12 +200,15 @@ def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20,
         Tabulated if it is no `NormalFormGame`.
     temperature : float
         τ > 0, in cost units.
-    num_starts, seed : int
+    num_starts : int
+    seed : int or numpy.random.Generator
 
     Raises
     ------
     InvalidInput
-        If the temperature is not positive.
+        If the temperature is not positive, or the game is no finite one.
+    NoEquilibrium
+        If the search ended nowhere. (An equilibrium exists.)
     TooLarge
         If the game is too large to tabulate.
 
@@ -193,19 +220,21 @@ def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20,
     >>> len(found), found.strategies[1:, 0, 0].round(6).tolist()
     (3, [0.046334, 0.953666])
     """
-    _check(temperature, num_starts, seed)
-    table = NormalFormGame.of(game)
+    positive(temperature, "temperature")
+    num_starts = whole(num_starts, "num_starts", 0)
+    rng = generator(seed)
+    table = NormalFormGame.of(as_finite(game, "logit_equilibria"))
     problem = LogitMap(table)
     target = problem.spread / temperature
     complete = temperature > uniqueness_temperature(table)
     points, branches = _from_branches(problem, target)
     if not complete:
-        points += _from_starts(problem, target, num_starts, seed)
+        points += _from_starts(problem, target, num_starts, rng)
     strategies = _distinct([problem.strategies(z) for z in points])
     missing = abs(sum(problem.index(p, target) for p in strategies) - 1)
     if not strategies:
-        raise InvalidInput(
-            "no logit equilibrium was found: the temperature is too small for the size of the costs; raise it"
+        raise NoEquilibrium(
+            f"no logit equilibrium was found at temperature {temperature:g}, though one exists: {REMEDY}"
         )
     certificates = [certify_logit(table, p, temperature) for p in strategies]
     kept = [m for m, c in enumerate(certificates) if c.holds] or list(range(len(strategies)))
@@ -214,7 +243,7 @@ def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20,
     size = max(float(np.abs(social).max()), 1e-300)
     order = np.lexsort((*np.round(p.reshape(len(p), -1), 6).T[::-1], -np.round(social / size, 9)))
     certified = tuple(certificates[kept[m]] for m in order)
-    outcome = Outcome.CONVERGED if all(c.holds for c in certified) else Outcome.MAX_STEPS_REACHED
+    outcome = Outcome.CONVERGED if all(c.holds for c in certified) else Outcome.NO_EQUILIBRIUM_FOUND
     stable = np.array([problem.is_stable(x, target) for x in p])[order]
     note = (
         "the temperature is above the threshold of uniqueness"
@@ -225,13 +254,13 @@ def logit_equilibria(game: FiniteGame, temperature: float, num_starts: int = 20,
     return LogitEquilibria(p[order], social[order], certified, stable, complete and len(p) == 1, outcome, note)
 
 
-def logit_branch(game: FiniteGame, temperatures: Sequence[float]) -> LogitBranch:
+def logit_branch(game: FiniteGame, temperatures: ArrayLike) -> LogitBranch:
     """Follow the principal branch of logit equilibria from infinite temperature down to the least of `temperatures`.
 
     Parameters
     ----------
     game : FiniteGame
-    temperatures : sequence of float
+    temperatures : float or sequence of them
         τ > 0, in cost units; taken highest first.
 
     Raises
@@ -248,11 +277,11 @@ def logit_branch(game: FiniteGame, temperatures: Sequence[float]) -> LogitBranch
     >>> logit_branch(links, [0.3]).bifurcations.round(6).tolist()
     [0.5]
     """
-    wanted = np.sort(np.asarray(temperatures, dtype=np.float64))[::-1]
-    require(wanted.ndim == 1 and wanted.size > 0, "give at least one temperature")
-    for temperature in wanted:
-        _check(float(temperature))
-    table = NormalFormGame.of(game)
+    given = np.atleast_1d(as_floats(temperatures, "temperatures"))
+    require(given.ndim == 1 and given.size > 0, f"give at least one temperature, in a list; got {temperatures!r:.80}")
+    wanted = np.sort(given)[::-1]
+    positive(float(wanted[-1]), "temperature")
+    table = NormalFormGame.of(as_finite(game, "logit_branch"))
     problem = LogitMap(table)
     path = follow(problem, np.zeros(problem.size), 0.0, None, problem.spread / wanted)
     if len(path.points) < wanted.size:
@@ -267,17 +296,32 @@ def logit_branch(game: FiniteGame, temperatures: Sequence[float]) -> LogitBranch
 
 
 def logit_extremes(
-    game: FiniteGame, temperature: float, num_starts: int = 20, seed: int = 0
+    game: FiniteGame, temperature: float, num_starts: int = 20, seed: Seed = 0
 ) -> Extremes[LogitEquilibrium]:
     """Worst and best logit equilibrium found at one temperature; proved above the threshold of uniqueness.
 
     Elsewhere the limits are the greatest and the least social cost of any profile.
+
+    Raises
+    ------
+    NoEquilibrium
+        If no point that was found is certified. (An equilibrium exists.)
+    InvalidInput, TooLarge
+        As `logit_equilibria` does.
     """
-    found = logit_equilibria(game, temperature, num_starts, seed)
-    worst, best = found[0], found[len(found) - 1]
-    if found.complete and worst.certificate.holds:
+    table = NormalFormGame.of(as_finite(game, "logit_extremes"))
+    found = logit_equilibria(table, temperature, num_starts, seed)
+    good = [found[k] for k in range(len(found)) if found.certificates[k].holds]
+    if not good:
+        residual = min(c.residual for c in found.certificates)
+        raise NoEquilibrium(
+            f"no logit equilibrium was certified at temperature {temperature:g}, though one exists: the least residual of those "
+            f"found is {residual:.2g}. {REMEDY[0].upper()}{REMEDY[1:]}"
+        )
+    worst, best = good[0], good[-1]
+    if found.complete:
         return Extremes(worst, best, worst.social_cost, best.social_cost, True, found.note)
-    social = NormalFormGame.of(game).social
+    social = table.social
     possible = social[np.isfinite(social)]
     return Extremes(worst, best, float(possible.max()), float(possible.min()), False, found.note)
 
@@ -298,8 +342,7 @@ def _from_branches(problem: LogitMap, target: float) -> tuple[list[FloatArray], 
     return points, branches
 
 
-def _from_starts(problem: LogitMap, target: float, num_starts: int, seed: int) -> list[FloatArray]:
-    rng = np.random.default_rng(seed)
+def _from_starts(problem: LogitMap, target: float, num_starts: int, rng: np.random.Generator) -> list[FloatArray]:
     counts = problem.available.sum(axis=1)
     total = float(np.prod(counts.astype(np.float64)))
     if total <= MAX_PURE_STARTS:
@@ -334,8 +377,3 @@ def _distinct(strategies: list[FloatArray]) -> list[FloatArray]:
 
 def _same_crossing(one: Crossing, other: Crossing) -> bool:
     return abs(one.inverse - other.inverse) <= 1e-6 * one.inverse and bool(np.abs(one.z - other.z).max() <= 1e-4)
-
-
-def _check(temperature: float, num_starts: int = 0, seed: int = 0) -> None:
-    require(bool(0.0 < temperature < np.inf), f"temperature must be positive; got {temperature}")
-    require(num_starts >= 0 and seed >= 0, f"num_starts and seed must be >= 0; got {num_starts} and {seed}")

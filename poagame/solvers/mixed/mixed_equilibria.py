@@ -17,11 +17,13 @@ from poagame._arrays import FloatArray, require
 from poagame.certificates.mixed import certify_each_mixed
 from poagame.certificates.nash import NashCertificate
 from poagame.errors import NoEquilibrium, TooLarge
+from poagame.games.checks import Seed, generator, whole
 from poagame.games.normal_form import NormalFormGame
-from poagame.games.protocols import FiniteGame
+from poagame.games.protocols import FiniteGame, as_finite
 from poagame.outcome import Outcome
 from poagame.solvers.extremes import Extremes
 from poagame.solvers.mixed.bimatrix import extreme_pairs
+from poagame.solvers.mixed.correlated import RTOL as LIMIT_RTOL
 from poagame.solvers.mixed.correlated import correlated_extremes
 from poagame.solvers.mixed.starts import from_starts
 
@@ -33,6 +35,9 @@ MAX_ACTIONS = 62
 
 MAX_LISTED = 1_000_000
 """Most extreme equilibria that are listed."""
+
+TIME_LIMIT = 10.0
+"""Seconds after which the search with three players or more begins no further start."""
 
 TIE_RTOL = 1e-10
 """Cost differences up to this, relative to the range of costs, are ties; those within a factor of 100 are called doubtful."""
@@ -58,6 +63,13 @@ class MixedEquilibrium:
     social_cost: float
     certificate: NashCertificate
     outcome: Outcome
+
+    def __str__(self) -> str:
+        """One line."""
+        return (
+            f"{self.outcome} (expected social cost {self.social_cost:.6g}, largest regret {self.certificate.max_regret:.3g}, "
+            f"{np.count_nonzero(self.strategies)} actions played by {len(self.strategies)} players)"
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -96,8 +108,16 @@ class MixedEquilibria:
         outcome = Outcome.CONVERGED if certificate.holds else Outcome.NO_EQUILIBRIUM_FOUND
         return MixedEquilibrium(self.strategies[index], float(self.social_costs[index]), certificate, outcome)
 
+    def __str__(self) -> str:
+        """A table."""
+        lines = [f"{len(self)} mixed equilibria ({'complete' if self.complete else 'others may exist'}): {self.note}"]
+        lines += [f"{k:>4}  {self[k]}" for k in range(min(len(self), 20))]
+        return "\n".join(lines if len(self) <= 20 else [*lines, f"{len(self) - 20} more"])
 
-def mixed_equilibria(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> MixedEquilibria:
+
+def mixed_equilibria(
+    game: FiniteGame, num_starts: int = 50, seed: Seed = 0, time_limit: float = TIME_LIMIT
+) -> MixedEquilibria:
     """Mixed Nash equilibria of a small finite game.
 
     Two players: all extreme equilibria (see the module), of degenerate games too, by matching the vertices of the two
@@ -108,11 +128,15 @@ def mixed_equilibria(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> M
     ----------
     game : FiniteGame
         Tabulated if it is no `NormalFormGame`.
-    num_starts, seed : int
-        Of the search with three players or more; unused with two.
+    num_starts : int
+    seed : int or numpy.random.Generator
+    time_limit : float
+        Seconds after which no more starts begin. All three are of the search with three players or more; unused with two.
 
     Raises
     ------
+    InvalidInput
+        If the game is no finite one, or an argument is out of range.
     TooLarge
         If the table, the actions of both players (`MAX_ACTIONS`), or the vertices (`MAX_VERTICES`) are too many.
 
@@ -124,12 +148,13 @@ def mixed_equilibria(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> M
     >>> len(found), found.complete, found.strategies[-1].round(6).tolist()
     (3, True, [[0.666667, 0.333333], [0.666667, 0.333333]])
     """
-    require(num_starts >= 0 and seed >= 0, f"num_starts and seed must be >= 0; got {num_starts} and {seed}")
-    table = NormalFormGame.of(game)
+    num_starts, rng = whole(num_starts, "num_starts", 0), generator(seed)
+    require(time_limit >= 0, f"time_limit must be at least 0 s; got {time_limit}")
+    table = NormalFormGame.of(as_finite(game, "mixed_equilibria"))
     if table.num_players == 2:
         strategies, complete, note = _extreme_equilibria(table)
     else:
-        strategies, note = from_starts(table, num_starts, seed)
+        strategies, note = from_starts(table, num_starts, rng, time_limit)
         complete = table.num_players == 1
     social = _social_costs(table, strategies)
     order = np.lexsort((*np.round(strategies.reshape(len(strategies), table.available.size), 9).T[::-1], -social))
@@ -142,31 +167,45 @@ def mixed_equilibria(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> M
     return MixedEquilibria(strategies, social, certificates, complete, outcome, note)
 
 
-def mixed_extremes(game: FiniteGame, num_starts: int = 50, seed: int = 0) -> Extremes[MixedEquilibrium]:
+def mixed_extremes(
+    game: FiniteGame, num_starts: int = 50, seed: Seed = 0, time_limit: float = TIME_LIMIT
+) -> Extremes[MixedEquilibrium]:
     """Worst and best mixed equilibrium of a finite game, or between limits.
 
     With two players they are proved (see the module). With more they are the worst and best that were found, and the
-    limits are those of the coarse correlated equilibria, among which all mixed equilibria are.
+    limits are those of the coarse correlated equilibria, among which all mixed equilibria are: where they are met, the two are
+    proved as well. Of a game too large for their linear programme the limits are the greatest and the least social cost.
 
     Raises
     ------
-    TooLarge
-        As `mixed_equilibria` and, with three players or more, `correlated_equilibrium` do.
+    InvalidInput, TooLarge
+        As `mixed_equilibria` does.
     NoEquilibrium
         If the search found none. (One exists: Nash 1951.)
     """
-    table = NormalFormGame.of(game)
-    found = mixed_equilibria(table, num_starts, seed)
+    table = NormalFormGame.of(as_finite(game, "mixed_extremes"))
+    found = mixed_equilibria(table, num_starts, seed, time_limit)
     good = [found[k] for k in range(len(found)) if found.certificates[k].holds]
     if not good:
         raise NoEquilibrium(f"{found.note}: none was certified, though a mixed equilibrium exists. Take more starts")
     worst, best = good[0], good[-1]
     if found.complete:
         return Extremes(worst, best, worst.social_cost, best.social_cost, True, found.note)
-    coarse = correlated_extremes(table, "coarse")
-    note = f"{found.note}; no mixed equilibrium is beyond the coarse correlated ones, which give the limits"
+    possible = table.social[np.isfinite(table.social)]
+    try:
+        coarse = correlated_extremes(table, "coarse")
+    except TooLarge:
+        note = f"{found.note}; the limits are the greatest and the least social cost of all {possible.size:,} profiles"
+        return Extremes(worst, best, float(possible.max()), float(possible.min()), False, note)
     high = max(coarse.worst_limit, worst.social_cost)
     low = min(coarse.best_limit, best.social_cost)
+    met = LIMIT_RTOL * float(np.ptp(possible))
+    if high - worst.social_cost <= met and best.social_cost - low <= met:
+        note = (
+            f"{found.note}, but none worse or better: these meet the worst and the best coarse correlated equilibrium"
+        )
+        return Extremes(worst, best, high, low, True, note)
+    note = f"{found.note}; no mixed equilibrium is beyond the coarse correlated ones, which give the limits"
     return Extremes(worst, best, high, low, False, note)
 
 

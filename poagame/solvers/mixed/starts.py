@@ -10,7 +10,12 @@ and one is zero.
 
 from __future__ import annotations
 
+import sys
+from time import monotonic
+
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 from scipy.optimize import least_squares
 
 from poagame._arrays import FloatArray
@@ -23,8 +28,13 @@ DISTINCT = 1e-6
 """Strategies closer than this (in any probability) are taken for the same equilibrium."""
 
 
-def from_starts(game: NormalFormGame, num_starts: int, seed: int) -> tuple[FloatArray, str]:
-    """Certified mixed equilibria [M, N, A], the pure ones among them, and a sentence on the search."""
+def from_starts(
+    game: NormalFormGame, num_starts: int, rng: np.random.Generator, time_limit: float
+) -> tuple[FloatArray, str]:
+    """Certified mixed equilibria [M, N, A], the pure ones among them, and a sentence on the search.
+
+    No start begins after the time limit (seconds); Ctrl-C ends the search and keeps what was found.
+    """
     players, actions = game.num_players, game.num_actions
     found: list[FloatArray] = []
     try:
@@ -34,19 +44,33 @@ def from_starts(game: NormalFormGame, num_starts: int, seed: int) -> tuple[Float
     else:
         found = [np.eye(actions)[profile] for profile in pure.profiles]
         note = f"all {len(pure)} pure equilibria"
-    rng = np.random.default_rng(seed)
     if players > 1:
         lowest = np.array([game.costs[i][np.isfinite(game.costs[i])].min() for i in range(players)])
         highest = np.array([game.costs[i][np.isfinite(game.costs[i])].max() for i in range(players)])
         unit = np.where(highest > lowest, highest - lowest, 1.0)
-        for _ in range(num_starts):
-            x = rng.dirichlet(np.ones(actions), players) * game.available
-            x = _zero(game, x / x.sum(axis=1, keepdims=True), lowest, unit)
-            if x is None or any(np.abs(x - other).max() < DISTINCT for other in found):
-                continue
-            if certify_each_mixed(game, x[None])[0].holds:
-                found.append(x)
-        note = f"{note} and a search from {num_starts} random starts; other mixed equilibria may exist"
+        shown = track(
+            range(num_starts),
+            "mixed equilibria",
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        deadline, begun, cut = monotonic() + time_limit, 0, ""
+        try:
+            for _ in shown:
+                if monotonic() >= deadline:
+                    cut = f" of {num_starts}, cut off after {time_limit:g} s"
+                    break
+                begun += 1
+                x = rng.dirichlet(np.ones(actions), players) * game.available
+                x = _zero(game, x / x.sum(axis=1, keepdims=True), lowest, unit)
+                if x is None or any(np.abs(x - other).max() < DISTINCT for other in found):
+                    continue
+                if certify_each_mixed(game, x[None])[0].holds:
+                    found.append(x)
+        except KeyboardInterrupt:
+            cut = f" of {num_starts}, interrupted"
+        note = f"{note} and a search from {begun} random starts{cut}; other mixed equilibria may exist"
     strategies = np.stack(found) if found else np.zeros((0, players, actions))
     return strategies, note
 
