@@ -174,7 +174,12 @@ def _is_equilibrium(game: FiniteGame, profiles: IntArray) -> np.ndarray:
     costs = batch_action_costs(game, profiles)
     current = np.take_along_axis(costs, profiles[:, :, None], axis=2)[:, :, 0]
     best = costs.min(axis=2)
-    return (current <= best + TIE_RTOL * cost_scale(game, current, best)[:, None]).all(axis=1)
+    content = current <= best + TIE_RTOL * cost_scale(game, current, best)[:, None]
+    available = getattr(game, "available", None)
+    if available is not None:  # nobody plays an action that it lacks, even where all that it has cost infinity too
+        rows = getattr(game, "row_of", np.arange(game.num_players))
+        content &= np.asarray(available)[rows, profiles]
+    return content.all(axis=1)
 
 
 def _all_profiles(game: FiniteGame, limit: int) -> Iterator[IntArray]:

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from poagame.certificates.nash import certify_nash
 from poagame.errors import InvalidInput, TooLarge
+from poagame.games.congestion import CongestionGame
 from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame
+from poagame.latency import MM1
+from poagame.solvers import census
 from poagame.solvers.best_response import equilibrium
 from poagame.solvers.enumeration import equilibria
 from poagame.testing.normal_form import normal_form_games
@@ -156,3 +159,11 @@ def test_its_repr_rebuilds_it() -> None:
     game = NormalFormGame.from_payoffs([[1.0, 2.0]], [[6.0, 5.0]])
     back = eval(repr(game), {"NormalFormGame": NormalFormGame, "inf": np.inf})
     assert np.array_equal(back.costs, game.costs)
+
+
+def test_nobody_is_stuck_on_an_action_that_it_lacks() -> None:
+    """Two players crowd a queue that holds one; the second has no other action, and none that it lacks is an equilibrium."""
+    game = CongestionGame(MM1([1.5, 1.5]), [[[0], [1]], [[0]]])
+    found = census(game)
+    assert found.num_equilibria == len(equilibria(game))
+    assert all(p[1] == 0 for p in equilibria(game).profiles)
