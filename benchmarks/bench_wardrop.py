@@ -102,6 +102,7 @@ def pytraf(folder: str, name: str, gap: float) -> Callable[[], Any]:
 
 
 def aequilibrae(folder: str, name: str, gap: float) -> Callable[[], Any]:
+    os.environ["TQDM_DISABLE"] = "1"
     import pandas as pd
     from aequilibrae.matrix import AequilibraeMatrix
     from aequilibrae.paths import Graph, TrafficAssignment, TrafficClass
