@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,6 +85,9 @@ MAX_PLAYERS = 10_000_000
 """Most players that a profile lists one by one."""
 
 
+_FINITE = ("num_players", "num_actions", "action_costs", "social_cost")
+
+
 def as_finite(game: object, verb: str) -> FiniteGame:
     """`game`, if it is a finite game.
 
@@ -93,7 +96,8 @@ def as_finite(game: object, verb: str) -> FiniteGame:
     InvalidInput
         If it is none, with what to call instead for the games of other kinds; or if it has no player or no action.
     """
-    if not isinstance(game, FiniteGame):
+    # looked up on the class first: an equinox module builds a new object for each bound method that is asked for
+    if not (all(hasattr(type(game), name) for name in _FINITE) or isinstance(game, FiniteGame)):
         instead = ""
         if isinstance(game, FlowGame):
             instead = "; for a network use wardrop(game), stochastic_wardrop(game, temperature) or social_optimum(game)"
@@ -103,11 +107,12 @@ def as_finite(game: object, verb: str) -> FiniteGame:
             f"{verb} needs a finite game, and {type(game).__name__} is no finite game: it lacks num_players, num_actions, "
             f"action_costs or social_cost{instead}"
         )
+    players, actions = cast(FiniteGame, game).num_players, cast(FiniteGame, game).num_actions
     require(
-        game.num_players >= 1 and game.num_actions >= 1,
-        f"a game has at least one player and one action; {type(game).__name__} has {game.num_players} and {game.num_actions}",
+        players >= 1 and actions >= 1,
+        f"a game has at least one player and one action; {type(game).__name__} has {players} and {actions}",
     )
-    return game
+    return cast(FiniteGame, game)
 
 
 def num_profiles_exceed(game: FiniteGame, limit: float, entries: int = 1) -> bool:
