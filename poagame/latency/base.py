@@ -11,7 +11,7 @@ NumPy loads give float64 NumPy arrays; JAX arrays and tracers give JAX arrays, s
 from __future__ import annotations
 
 import abc
-from typing import Self
+from typing import Literal, Self
 
 import equinox as eqx
 import jax
@@ -75,19 +75,19 @@ class Latency(eqx.Module):
         InvalidInput
             If the load is negative or NaN, or its last axis fits neither R nor 1.
         """
-        return self.value(self._checked(load))
+        return part(self, "value", Latency._checked(self, load))
 
     def integral(self, load: ArrayLike) -> Array:
         """Exact integral of the latency from 0 to `load` [..., R] (the Beckmann term)."""
-        return self.primitive(self._checked(load))
+        return part(self, "primitive", Latency._checked(self, load))
 
     def marginal_cost(self, load: ArrayLike) -> Array:
         """Derivative of load × latency at `load` [..., R]: latency + load · latency′."""
-        x = self._checked(load)
+        x = Latency._checked(self, load)
         xp = namespace(x)
-        value = self.value(x)
+        value = part(self, "value", x)
         finite = xp.isfinite(value)
-        return xp.where(finite, value + x * xp.where(finite, self.derivative(x), 0.0), xp.inf)
+        return xp.where(finite, value + x * xp.where(finite, part(self, "derivative", x), 0.0), xp.inf)
 
     def __add__(self, other: Latency | ArrayLike) -> Latency:
         """Sum with another latency of the same resources, or shift by a constant toll (a number or [R])."""
@@ -146,6 +146,16 @@ class Latency(eqx.Module):
         return x
 
 
+Part = Literal["value", "derivative", "curvature", "primitive"]
+
+
+def part(latency: Latency, name: Part, load: Array) -> Array:
+    """`latency.<name>(load)`, looked up on the class: equinox builds a new object for every bound method, which costs more
+    than the arithmetic on a few loads.
+    """
+    return getattr(type(latency), name)(latency, load)
+
+
 class Sum(Latency):
     """Sum of two latencies of the same resources."""
 
@@ -163,19 +173,19 @@ class Sum(Latency):
 
     def value(self, load: Array) -> Array:
         """ℓ₁ + ℓ₂."""
-        return self.first.value(load) + self.second.value(load)
+        return part(self.first, "value", load) + part(self.second, "value", load)
 
     def derivative(self, load: Array) -> Array:
         """ℓ₁′ + ℓ₂′."""
-        return self.first.derivative(load) + self.second.derivative(load)
+        return part(self.first, "derivative", load) + part(self.second, "derivative", load)
 
     def curvature(self, load: Array) -> Array:
         """ℓ₁″ + ℓ₂″."""
-        return self.first.curvature(load) + self.second.curvature(load)
+        return part(self.first, "curvature", load) + part(self.second, "curvature", load)
 
     def primitive(self, load: Array) -> Array:
         """∫ℓ₁ + ∫ℓ₂."""
-        return self.first.primitive(load) + self.second.primitive(load)
+        return part(self.first, "primitive", load) + part(self.second, "primitive", load)
 
 
 class Scaled(Latency):
@@ -195,19 +205,19 @@ class Scaled(Latency):
 
     def value(self, load: Array) -> Array:
         """Factor times ℓ."""
-        return self._times(self.latency.value(load))
+        return self._times(part(self.latency, "value", load))
 
     def derivative(self, load: Array) -> Array:
         """Factor times ℓ′."""
-        return self._times(self.latency.derivative(load))
+        return self._times(part(self.latency, "derivative", load))
 
     def curvature(self, load: Array) -> Array:
         """Factor times ℓ″."""
-        return self._times(self.latency.curvature(load))
+        return self._times(part(self.latency, "curvature", load))
 
     def primitive(self, load: Array) -> Array:
         """Factor times ∫ℓ."""
-        return self._times(self.latency.primitive(load))
+        return self._times(part(self.latency, "primitive", load))
 
     def _times(self, part: Array) -> Array:
         xp = namespace(part, self.factor)
@@ -231,19 +241,19 @@ class Shifted(Latency):
 
     def value(self, load: Array) -> Array:
         """ℓ + toll."""
-        return self.latency.value(load) + self.toll
+        return part(self.latency, "value", load) + self.toll
 
     def derivative(self, load: Array) -> Array:
         """ℓ′, which no constant changes."""
-        return self.latency.derivative(load) + 0.0 * self.toll
+        return part(self.latency, "derivative", load) + 0.0 * self.toll
 
     def curvature(self, load: Array) -> Array:
         """ℓ″, which no constant changes."""
-        return self.latency.curvature(load) + 0.0 * self.toll
+        return part(self.latency, "curvature", load) + 0.0 * self.toll
 
     def primitive(self, load: Array) -> Array:
         """∫ℓ + toll · load."""
-        return self.latency.primitive(load) + self.toll * load
+        return part(self.latency, "primitive", load) + self.toll * load
 
 
 class Preloaded(Latency):
@@ -263,22 +273,24 @@ class Preloaded(Latency):
 
     def value(self, load: Array) -> Array:
         """ℓ(b + x)."""
-        return self.latency.value(self.background + load)
+        return part(self.latency, "value", self.background + load)
 
     def derivative(self, load: Array) -> Array:
         """ℓ′(b + x)."""
-        return self.latency.derivative(self.background + load)
+        return part(self.latency, "derivative", self.background + load)
 
     def curvature(self, load: Array) -> Array:
         """ℓ″(b + x)."""
-        return self.latency.curvature(self.background + load)
+        return part(self.latency, "curvature", self.background + load)
 
     def primitive(self, load: Array) -> Array:
         """∫ℓ from b to b + x; infinite where the background alone is past capacity."""
-        before = self.latency.primitive(self.background + 0.0 * load)
+        before = part(self.latency, "primitive", self.background + 0.0 * load)
         xp = namespace(before)
         finite = xp.isfinite(before)
-        return xp.where(finite, self.latency.primitive(self.background + load) - xp.where(finite, before, 0.0), xp.inf)
+        return xp.where(
+            finite, part(self.latency, "primitive", self.background + load) - xp.where(finite, before, 0.0), xp.inf
+        )
 
 
 def _fits(parameter: Array, latency: Latency, name: str) -> None:

@@ -3,7 +3,7 @@ r"""What one more unit costs all, as a latency: the equilibrium under it is the 
 from __future__ import annotations
 
 from poagame._arrays import Array, namespace
-from poagame.latency.base import Latency
+from poagame.latency.base import Latency, part
 
 
 class MarginalCost(Latency):
@@ -33,17 +33,17 @@ class MarginalCost(Latency):
 
     def value(self, load: Array) -> Array:
         """ℓ + x ℓ′, infinite where ℓ is."""
-        value = self.latency.value(load)
-        return _where_finite(value, lambda kept: kept + _product(load, self.latency.derivative(load)))
+        value = part(self.latency, "value", load)
+        return _where_finite(value, lambda kept: kept + _product(load, part(self.latency, "derivative", load)))
 
     def derivative(self, load: Array) -> Array:
         """2 ℓ′ + x ℓ″, infinite where ℓ is."""
-        slope = self.latency.derivative(load)
-        return _where_finite(slope, lambda kept: 2.0 * kept + _product(load, self.latency.curvature(load)))
+        slope = part(self.latency, "derivative", load)
+        return _where_finite(slope, lambda kept: 2.0 * kept + _product(load, part(self.latency, "curvature", load)))
 
     def primitive(self, load: Array) -> Array:
         """x ℓ(x), infinite where ℓ is."""
-        return _where_finite(self.latency.value(load), lambda kept: load * kept)
+        return _where_finite(part(self.latency, "value", load), lambda kept: load * kept)
 
 
 def _product(load: Array, factor: Array) -> Array:
@@ -52,8 +52,8 @@ def _product(load: Array, factor: Array) -> Array:
     return load * xp.where(xp.isfinite(factor), factor, 0.0)
 
 
-def _where_finite(part: Array, function) -> Array:  # pyright: ignore[reportMissingParameterType]
-    """`function` of the finite entries of `part`, infinity for the others."""
-    xp = namespace(part)
-    finite = xp.isfinite(part)
-    return xp.where(finite, function(xp.where(finite, part, 0.0)), xp.inf)
+def _where_finite(values: Array, function) -> Array:  # pyright: ignore[reportMissingParameterType]
+    """`function` of the finite entries of `values`, infinity for the others."""
+    xp = namespace(values)
+    finite = xp.isfinite(values)
+    return xp.where(finite, function(xp.where(finite, values, 0.0)), xp.inf)

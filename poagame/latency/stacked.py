@@ -11,7 +11,7 @@ import numpy as np
 
 from poagame._arrays import Array, IntArray, namespace, require
 from poagame.errors import InvalidInput
-from poagame.latency.base import Latency
+from poagame.latency.base import Latency, Part, part
 
 
 class Stacked(Latency):
@@ -38,7 +38,7 @@ class Stacked(Latency):
     positions: tuple[IntArray, ...] = eqx.field(converter=lambda p: tuple(np.asarray(i, dtype=np.int64) for i in p))
 
     def __check_init__(self) -> None:
-        sizes = [part.num_resources for part in self.parts]
+        sizes = [latency.num_resources for latency in self.parts]
         require(len(self.parts) > 0, "stack at least one latency")
         require(sizes == [p.size for p in self.positions], f"parts of {sizes} resources, but positions for others")
         order = np.sort(np.concatenate(self.positions))
@@ -92,12 +92,12 @@ class Stacked(Latency):
         """∫ℓ of each part at its own loads."""
         return self._each("primitive", load)
 
-    def _each(self, function: str, load: Array) -> Array:
+    def _each(self, function: Part, load: Array) -> Array:
         xp = namespace(load, *self.positions, *jax.tree.leaves(self.parts))
         x = xp.asarray(load)
         x = xp.broadcast_to(x, np.broadcast_shapes(x.shape, (self.num_resources,)))
         pieces = [
-            getattr(part, function)(x[..., where]) for part, where in zip(self.parts, self.positions, strict=True)
+            part(latency, function, x[..., where]) for latency, where in zip(self.parts, self.positions, strict=True)
         ]
         # the positions may be tracers under jit, so they are inverted with the array library in use
         inverse = xp.argsort(xp.concatenate([xp.asarray(p) for p in self.positions]))
