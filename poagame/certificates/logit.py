@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import require
+from poagame._arrays import as_floats
+from poagame.games.checks import positive
 from poagame.games.normal_form import NormalFormGame
-from poagame.games.protocols import FiniteGame
+from poagame.games.protocols import FiniteGame, as_finite
 
 TOLERANCE = 1e-8
 """Residual that a certificate tolerates, a difference of probabilities."""
@@ -59,9 +60,9 @@ def certify_logit(game: FiniteGame, strategies: ArrayLike, temperature: float) -
     TooLarge
         If the game is too large to tabulate.
     """
-    require(bool(0.0 < temperature < np.inf), f"temperature must be positive; got {temperature}")
-    table = NormalFormGame.of(game)
-    p = table.mixed(strategies)
+    temperature = positive(temperature, "temperature")
+    table = NormalFormGame.of(as_finite(game, "certify_logit"))
+    p = table.mixed(as_floats(strategies, "strategies"))
     costs = table.expected_action_costs(p)
     weights = np.exp(-(costs - costs.min(axis=1, keepdims=True)) / temperature)
     response = weights / weights.sum(axis=1, keepdims=True)

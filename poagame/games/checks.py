@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -22,12 +20,12 @@ def whole(value: object, name: str, least: int = 0) -> int:
     InvalidInput
         If it is no whole number (of any numeric type, but no bool), or less than `least`.
     """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value != int(value):
+    number: Any = value
+    if not _is_number(number) or not np.isfinite(number) or number != int(number):
         raise InvalidInput(f"{name} must be a whole number; got {value!r:.80}")
-    if value < least:
-        raise InvalidInput(f"{name} must be at least {least}; got {value}")
-    return int(value)
+    if number < least:
+        raise InvalidInput(f"{name} must be at least {least}; got {number}")
+    return int(number)
 
 
 def positive(value: object, name: str) -> float:
@@ -38,10 +36,10 @@ def positive(value: object, name: str) -> float:
     InvalidInput
         If it is no finite number above 0.
     """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0.0 < value < math.inf:
+    number: Any = value
+    if not _is_number(number) or not 0.0 < float(number) < np.inf:
         raise InvalidInput(f"{name} must be positive; got {value!r:.80}")
-    return float(value)
+    return float(number)
 
 
 def generator(seed: Seed) -> np.random.Generator:
@@ -60,3 +58,7 @@ def generator(seed: Seed) -> np.random.Generator:
         raise InvalidInput(
             f"seed is a whole number of at least 0 or a numpy.random.Generator; got {seed!r:.80}"
         ) from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

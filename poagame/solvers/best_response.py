@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
+from poagame.games.checks import positive, whole
 from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
@@ -56,7 +57,7 @@ class BestResponse:
     Raises
     ------
     InvalidInput
-        If the order or the moves are unknown, `max_steps` or the seed is negative, or `rtol` is not positive.
+        If the order or the moves are unknown, `max_steps` or the seed is no whole number of at least 0, or `rtol` is not positive.
     """
 
     order: Order = "round_robin"
@@ -69,11 +70,15 @@ class BestResponse:
         orders = ("round_robin", "random", "most_regret")
         require(self.order in orders, f"order is one of {orders}; got {self.order!r}")
         require(self.moves in ("best", "better"), f"moves is 'best' or 'better'; got {self.moves!r}")
-        require(self.max_steps is None or self.max_steps >= 0, f"max_steps must be >= 0; got {self.max_steps}")
+        if self.max_steps is not None:
+            whole(self.max_steps, "max_steps")
+        positive(self.rtol, "rtol, without which rounding alone makes players move,")
         require(
-            0.0 < self.rtol < np.inf, f"rtol must be positive, or rounding alone makes players move; got {self.rtol}"
+            not isinstance(self.seed, np.random.Generator),
+            "seed of a BestResponse is a whole number, so that the record means the same each time; draw one with "
+            "int(rng.integers(2**32))",
         )
-        require(self.seed >= 0, f"seed must be >= 0; got {self.seed}")
+        whole(self.seed, "seed")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

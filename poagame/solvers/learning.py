@@ -21,12 +21,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.certificates.nash import RTOL, gain_scale
 from poagame.errors import InvalidInput, TooLarge, UndefinedRatio
+from poagame.games.checks import Seed, generator, positive, whole
 from poagame.games.congestion import CongestionGame
 from poagame.games.normal_form import NormalFormGame
-from poagame.games.protocols import FiniteGame, as_profile, batch_action_costs, batch_social_cost
+from poagame.games.protocols import FiniteGame, as_finite, as_profile, batch_action_costs, batch_social_cost
 from poagame.outcome import Outcome
 from poagame.solvers.optimum import Optimum
 
@@ -79,9 +80,18 @@ class Play:
         """Largest average regret, at least 0: the play is this far from a coarse correlated equilibrium."""
         return max(0.0, float(self.average_regret.max()))
 
+    def __str__(self) -> str:
+        """One line."""
+        replicas = len(self.strategies)
+        many = f" in each of {replicas:,} replicas" if replicas > 1 else ""
+        return (
+            f"{self.num_steps:,} steps{many}: {len(self.profiles):,} profiles played (average social cost "
+            f"{self.social_cost:.6g}, a coarse correlated equilibrium up to {self.max_regret:.3g})"
+        )
+
 
 def multiplicative_weights(
-    game: FiniteGame, num_steps: int, rate: float | None = None, seed: int = 0, replicas: int = 1
+    game: FiniteGame, num_steps: int, rate: float | None = None, seed: Seed = 0, replicas: int = 1
 ) -> Play:
     r"""Every player weights its actions by :math:`\exp(-\eta \sum_{s<t} c_s(a))` and draws.
 
@@ -96,7 +106,7 @@ def multiplicative_weights(
         T ≥ 1.
     rate : float, optional
         η > 0, in 1 / cost.
-    seed : int
+    seed : int or numpy.random.Generator
     replicas : int
         Independent plays, advanced together and pooled: the average of ε-coarse correlated equilibria is one.
 
@@ -115,8 +125,9 @@ def multiplicative_weights(
     >>> bool((play.expected_regret <= regret_bound(play.cost_range, 2, 400)).all())
     True
     """
-    require(rate is None or 0.0 < rate < np.inf, f"rate must be positive; got {rate}")
-    available = _available(game)
+    rate = None if rate is None else positive(rate, "rate")
+    plan = _plan(game, "multiplicative_weights", num_steps, seed, replicas)
+    game, replicas, available = plan.game, plan.replicas, plan.available
     options = np.log(np.maximum(available.sum(axis=1), 1))[:, None]
     shape = (replicas, *available.shape)
     total, mixability = np.zeros(shape), np.zeros((*shape[:2], 1))
@@ -143,18 +154,36 @@ def multiplicative_weights(
                 weights = np.exp(-np.where(ahead > 0, eta * ahead, 0.0))
         return weights / weights.sum(axis=2, keepdims=True)
 
-    return _repeat(game, available, num_steps, seed, replicas, choose)
+    return _repeat(plan, choose)
 
 
 def regret_bound(cost_range: ArrayLike, num_actions: int, num_steps: int, rate: float | None = None) -> FloatArray:
-    """Most expected regret a step that `multiplicative_weights` may have, for costs of the given range (see there)."""
-    spread, options = np.asarray(cost_range, dtype=np.float64), float(np.log(num_actions))
+    """Most expected regret a step that `multiplicative_weights` may have, for costs of the given range (see there).
+
+    Parameters
+    ----------
+    cost_range : [N]
+        ρ ≥ 0, as in `Play.cost_range`.
+    num_actions, num_steps : int
+        A ≥ 1 and T ≥ 1.
+    rate : float, optional
+        η > 0; where not given, that of the adaptive rate.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is out of range.
+    """
+    spread = as_floats(cost_range, "cost_range")
+    require(bool((spread >= 0).all()), "cost_range must be nonnegative")
+    num_steps, options = whole(num_steps, "num_steps", 1), float(np.log(whole(num_actions, "num_actions", 1)))
+    rate = None if rate is None else positive(rate, "rate")
     if rate is not None:
         return options / (rate * num_steps) + rate / 8.0 * spread**2
     return spread * (np.sqrt(options / num_steps) + (4.0 / 3.0 * options + 2.0) / num_steps)
 
 
-def regret_matching(game: FiniteGame, num_steps: int, seed: int = 0, replicas: int = 1) -> Play:
+def regret_matching(game: FiniteGame, num_steps: int, seed: Seed = 0, replicas: int = 1) -> Play:
     r"""Every player draws each action in proportion to its positive regret so far, uniformly while it has none [hart2000]_.
 
     The regret counted is against the expectation of the player's own draw, so for every sequence of the others it is at most
@@ -170,7 +199,8 @@ def regret_matching(game: FiniteGame, num_steps: int, seed: int = 0, replicas: i
     InvalidInput, TooLarge
         As for `multiplicative_weights`.
     """
-    available = _available(game)
+    plan = _plan(game, "regret_matching", num_steps, seed, replicas)
+    game, replicas, available = plan.game, plan.replicas, plan.available
     regrets = np.zeros((replicas, *available.shape))
 
     def choose(costs: FloatArray, probabilities: FloatArray, step: int) -> FloatArray:
@@ -183,14 +213,14 @@ def regret_matching(game: FiniteGame, num_steps: int, seed: int = 0, replicas: i
         uniform = open_ / np.maximum(open_.sum(axis=2, keepdims=True), 1)
         return np.where(sums > 0, positive / np.where(sums > 0, sums, 1.0), uniform)
 
-    return _repeat(game, available, num_steps, seed, replicas, choose)
+    return _repeat(plan, choose)
 
 
 def log_linear_learning(
     game: FiniteGame,
     temperature: float,
     num_steps: int,
-    seed: int = 0,
+    seed: Seed = 0,
     replicas: int = 1,
     start: ArrayLike | None = None,
 ) -> Play:
@@ -206,7 +236,8 @@ def log_linear_learning(
         τ > 0, in cost units.
     num_steps : int
         Revisions; the play holds the profile after each.
-    seed, replicas : int
+    seed : int or numpy.random.Generator
+    replicas : int
     start : [N], optional
         First profile; the first action of every player where not given.
 
@@ -215,10 +246,10 @@ def log_linear_learning(
     InvalidInput, TooLarge
         As for `multiplicative_weights`.
     """
-    require(bool(0.0 < temperature < np.inf), f"temperature must be positive; got {temperature}")
-    available = _available(game)
-    _check(game, num_steps, seed, replicas)
-    rng, players = np.random.default_rng(seed), game.num_players
+    temperature = positive(temperature, "temperature")
+    plan = _plan(game, "log_linear_learning", num_steps, seed, replicas)
+    game, num_steps, rng, replicas, available = plan.game, plan.num_steps, plan.rng, plan.replicas, plan.available
+    players = game.num_players
     first = available.argmax(axis=1) if start is None else as_profile(game, start)
     require(first.shape == (players,), f"start is one profile [N]; got shape {first.shape}")
     profile = np.tile(first, (replicas, 1))
@@ -302,11 +333,30 @@ class _Ledger:
         return Play(rows, shares, average, expected, self.range, social, strategies, outcome, steps)
 
 
-def _repeat(
-    game: FiniteGame, available: NDArray[np.bool_], num_steps: int, seed: int, replicas: int, choose: Choose
-) -> Play:
-    _check(game, num_steps, seed, replicas)
-    rng = np.random.default_rng(seed)
+@dataclass(frozen=True, eq=False, slots=True)
+class _Plan:
+    """What a play is about to be, checked."""
+
+    game: FiniteGame
+    available: NDArray[np.bool_]
+    num_steps: int
+    rng: np.random.Generator
+    replicas: int
+
+
+def _plan(game: object, verb: str, num_steps: int, seed: Seed, replicas: int) -> _Plan:
+    finite = as_finite(game, verb)
+    num_steps, replicas = whole(num_steps, "num_steps", 1), whole(replicas, "replicas", 1)
+    size = num_steps * replicas * finite.num_players
+    if size > MAX_RECORD:
+        raise TooLarge(
+            f"a record of {size:,} actions (steps × replicas × players); the limit is {MAX_RECORD:,}. Take fewer steps"
+        )
+    return _Plan(finite, _available(finite), num_steps, generator(seed), replicas)
+
+
+def _repeat(plan: _Plan, choose: Choose) -> Play:
+    game, available, num_steps, rng, replicas = plan.game, plan.available, plan.num_steps, plan.rng, plan.replicas
     record = np.empty((num_steps, replicas, game.num_players), np.int32)
     ledger = _Ledger(replicas, *available.shape)
     probabilities = np.tile(available / available.sum(axis=1, keepdims=True), (replicas, 1, 1))
@@ -348,14 +398,3 @@ def _logit(costs: FloatArray, temperature: float) -> FloatArray:
         raise InvalidInput("every action of some player costs infinity: learning needs finite costs; raise capacities")
     weights = np.exp(-(costs - least) / temperature)
     return weights / weights.sum(axis=-1, keepdims=True)
-
-
-def _check(game: FiniteGame, num_steps: int, seed: int, replicas: int) -> None:
-    require(
-        num_steps >= 1 and replicas >= 1 and seed >= 0, f"got num_steps {num_steps}, replicas {replicas}, seed {seed}"
-    )
-    size = num_steps * replicas * game.num_players
-    if size > MAX_RECORD:
-        raise TooLarge(
-            f"a record of {size:,} actions (steps × replicas × players); the limit is {MAX_RECORD:,}. Take fewer steps"
-        )

@@ -158,5 +158,17 @@ def test_sizes_outside_a_family_are_refused() -> None:
         atomic.polynomial_worst_case(0)
     with pytest.raises(InvalidInput, match="machines must be at least 2"):
         atomic.makespan_identical(1)
+    for build in (
+        lambda: atomic.polynomial_worst_case(1.5),
+        lambda: atomic.polynomial_worst_case(1, "a"),
+        lambda: atomic.small_players_worst_case(2, 2.5),
+        lambda: atomic.weighted_worst_case(1, 2.5),
+        lambda: atomic.price_of_stability(0.5),
+        lambda: atomic.symmetric_singletons(1.5),
+        lambda: atomic.makespan_identical(2.5),
+        lambda: atomic.makespan_mixed("a"),
+    ):
+        with pytest.raises(InvalidInput, match="whole number"):
+            build()
     with pytest.raises(InvalidInput, match="active >= 2"):
         atomic.price_of_stability(3, 1)

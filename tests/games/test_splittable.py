@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poagame.errors import Infeasible, InvalidInput, TooLarge
-from poagame.games.instances.splittable import FractionalLoadBalancing
+from poagame.games.load_balancing import FractionalLoadBalancing
 from poagame.games.network import NetworkRouting
 from poagame.games.protocols import JointlyConvexGame
 from poagame.games.splittable import SplittableRouting

@@ -241,3 +241,18 @@ def test_one_worker_and_one_request() -> None:
     end = equilibrium(RoutingGame(Polynomial([[0.0, 1.0]]), [[0.0]] * 3))
     assert (end.outcome, end.social_cost) == (Outcome.CONVERGED, 9.0)
     assert equilibrium(random_game(2, requests=1)).outcome is Outcome.CONVERGED
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"seed": np.random.default_rng(0)}, "draw one with"),
+        ({"seed": "a"}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"max_steps": "a"}, "max_steps"),
+        ({"rtol": "a"}, "rtol"),
+    ],
+)
+def test_parameters_of_another_kind(bad, message) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        BestResponse(**bad)

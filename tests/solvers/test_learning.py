@@ -146,9 +146,34 @@ def test_large_games_need_no_table() -> None:
         multiplicative_weights(game, 10_000_000)
 
 
-@pytest.mark.parametrize("bad", [{"num_steps": 0}, {"num_steps": 5, "rate": -1.0}, {"num_steps": 5, "seed": -1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"num_steps": 0},
+        {"num_steps": "a"},
+        {"num_steps": 2.5},
+        {"num_steps": 5, "rate": -1.0},
+        {"num_steps": 5, "rate": "a"},
+        {"num_steps": 5, "seed": -1},
+        {"num_steps": 5, "seed": "a"},
+        {"num_steps": 5, "replicas": 1.5},
+    ],
+)
 def test_bad_parameters(bad) -> None:
     with pytest.raises(InvalidInput):
         multiplicative_weights(LINKS, **bad)
     with pytest.raises(InvalidInput, match="temperature"):
         log_linear_learning(LINKS, 0.0, 5)
+    with pytest.raises(InvalidInput, match="num_steps"):
+        regret_bound([1.0], 2, 0)
+    with pytest.raises(InvalidInput, match="wardrop"):
+        regret_matching(pg.instances.braess(), 5)
+
+
+def test_a_generator_is_a_seed_and_whole_floats_are_whole() -> None:
+    for learn in (multiplicative_weights, regret_matching):
+        plain = learn(LINKS, 20, seed=3)
+        drawn = learn(LINKS, 20.0, seed=np.random.default_rng(3))
+        assert np.array_equal(plain.profiles, drawn.profiles)
+        assert np.array_equal(plain.probabilities, drawn.probabilities)
+    assert str(plain).startswith("20 steps: ")

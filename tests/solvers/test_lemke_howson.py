@@ -101,5 +101,9 @@ def test_bad_input() -> None:
         lemke_howson(game, 4)
     with pytest.raises(InvalidInput, match="two players"):
         lemke_howson(NormalFormGame(np.ones((3, 2, 2, 2))))
+    with pytest.raises(InvalidInput, match="whole number"):
+        lemke_howson(game, 1.5)
+    with pytest.raises(InvalidInput, match="finite game"):
+        lemke_howson([[1.0]])
     with pytest.raises(InvalidInput, match="limits"):
         lemke_howson(game, time_limit=-1.0)

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 
 import poagame as pg
 from poagame.certificates.logit import certify_logit
-from poagame.errors import InvalidInput, TooLarge
+from poagame.errors import InvalidInput, NoEquilibrium, TooLarge
 from poagame.games.normal_form import NormalFormGame
 from poagame.outcome import Outcome
 from poagame.solvers.mixed.logit import logit_branch, logit_equilibria, logit_extremes, uniqueness_temperature
@@ -163,3 +163,41 @@ def test_the_certificate_refuses_what_is_none() -> None:
         logit_branch(LINKS, [])
     with pytest.raises(TooLarge):
         logit_equilibria(pg.RoutingGame(pg.latency.Polynomial([0.0, 1.0]), np.zeros((40, 2))), 1.0)
+
+
+def test_points_that_are_not_certified_are_no_extremes() -> None:
+    # at this temperature all that the search ends at has a residual near 1
+    game = NormalFormGame([[[2.0, 1, 1], [4, 4, 2], [1, 4, 1]], [[1.0, 2, 2], [2, 2, 1], [3, 3, 3]]])
+    with pytest.raises(NoEquilibrium, match=r"least residual .* Raise the temperature"):
+        logit_extremes(game, 1e-13, num_starts=0)
+    assert all(c.holds for c in logit_equilibria(game, 0.1).certificates)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: logit_branch(LINKS, "ab"),
+        lambda: logit_branch(LINKS, [[1.0]]),
+        lambda: logit_branch(LINKS, [1.0, np.nan]),
+        lambda: logit_branch(5, [1.0]),
+        lambda: logit_equilibria(LINKS, "a"),
+        lambda: logit_equilibria(LINKS, 1.0, num_starts=1.5),
+        lambda: logit_equilibria(LINKS, 1.0, seed=-1),
+        lambda: logit_equilibria(pg.instances.braess(), 1.0),
+        lambda: certify_logit(LINKS, "ab", 1.0),
+        lambda: certify_logit(LINKS, [[0.5, 0.5], [1.0]], 1.0),
+        lambda: certify_logit(LINKS, [[0.5, 0.5]] * 2, "a"),
+    ],
+)
+def test_bad_input(call) -> None:
+    with pytest.raises(InvalidInput):
+        call()
+
+
+def test_one_temperature_and_what_is_printed() -> None:
+    branch = logit_branch(LINKS, 0.3)
+    assert branch.temperatures.tolist() == [0.3]
+    assert "other branches cross at 0.5" in str(branch)
+    found = logit_equilibria(LINKS, 0.3, seed=np.random.default_rng(0))
+    assert str(found).startswith("3 logit equilibria; converged")
+    assert str(found[0]).startswith("a logit equilibrium, unstable (social cost 3, residual ")

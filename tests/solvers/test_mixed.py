@@ -16,6 +16,8 @@ from poagame.games.routing import RoutingGame
 from poagame.latency import Polynomial
 from poagame.outcome import Outcome
 from poagame.solvers.enumeration import equilibria
+from poagame.solvers.mixed import correlated, starts
+from poagame.solvers.mixed.correlated import correlated_extremes
 from poagame.solvers.mixed.mixed_equilibria import MAX_ACTIONS, mixed_equilibria, mixed_extremes
 from poagame.testing.normal_form import normal_form_games
 
@@ -193,7 +195,8 @@ def test_three_players_on_two_equal_workers() -> None:
     assert extremes.worst.social_cost == pytest.approx(6.0)
     assert extremes.best.social_cost == pytest.approx(5.0)
     assert extremes.worst_limit >= 6.0 - 1e-9
-    assert not extremes.covered
+    # which are the worst and the best coarse correlated equilibrium as well
+    assert extremes.covered
     assert "coarse correlated" in extremes.note
 
 
@@ -248,3 +251,64 @@ def test_the_oracle_itself_knows_the_textbook_game() -> None:
         ((Fraction(4, 5), Fraction(1, 5), 0), (2 * third, third)),
         ((0, third, 2 * third), (third, 2 * third)),
     }
+
+
+def test_a_game_too_large_for_the_limits_is_labelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = NormalFormGame(np.random.default_rng(0).random((3, 4, 4, 4)) + 0.1)
+    exact = correlated_extremes(of, "coarse")
+    monkeypatch.setattr(correlated, "MAX_PROFILES", 10)
+    found = mixed_extremes(of, num_starts=3)
+    assert not found.covered
+    assert (found.worst_limit, found.best_limit) == (of.social.max(), of.social.min())
+    assert found.best_limit <= exact.best_limit <= found.best.social_cost
+    assert found.worst.social_cost <= exact.worst_limit <= found.worst_limit
+    assert "64 profiles" in found.note
+
+
+def test_the_search_ends_with_its_time_limit() -> None:
+    of = NormalFormGame(np.random.default_rng(0).random((3, 2, 2, 2)))
+    assert "from 0 random starts of 9, cut off after 0 s" in mixed_equilibria(of, num_starts=9, time_limit=0.0).note
+    assert "from 9 random starts;" in mixed_equilibria(of, num_starts=9).note
+
+
+def test_an_interrupted_search_keeps_what_it_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(starts, "_zero", interrupt)
+    of = NormalFormGame.of(RoutingGame(Polynomial([[0.0, 1.0], [0.0, 1.0]]), np.zeros((3, 2))))
+    found = mixed_equilibria(of)
+    assert len(found) == 6  # the pure ones
+    assert "interrupted" in found.note
+
+
+def test_limits_that_are_met_prove_the_extremes() -> None:
+    # a dominant action for each: one coarse correlated equilibrium, which is pure
+    costs = np.zeros((3, 2, 2, 2))
+    for s in np.ndindex(2, 2, 2):
+        costs[(slice(None), *s)] = np.array(s) + 1.0
+    found = mixed_extremes(NormalFormGame(costs), num_starts=2)
+    assert found.covered
+    assert found.worst.social_cost == found.best.social_cost == 3.0
+    assert "coarse correlated" in found.note
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda of: mixed_equilibria(of, num_starts=1.5),
+        lambda of: mixed_equilibria(of, seed="a"),
+        lambda of: mixed_equilibria(of, time_limit=-1.0),
+        lambda _: mixed_equilibria(5),
+        lambda _: mixed_extremes("game"),
+    ],
+)
+def test_bad_input(call) -> None:
+    with pytest.raises(InvalidInput):
+        call(NormalFormGame(np.ones((3, 2, 2, 2))))
+
+
+def test_what_is_printed() -> None:
+    found = mixed_equilibria(game([[1, 0], [0, 1]], [[1, 0], [0, 1]]))
+    assert str(found).startswith("3 mixed equilibria (complete): all extreme equilibria")
+    assert str(found[0]).endswith("4 actions played by 2 players)")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from poagame.certificates.splittable import certify_splittable
 from poagame.certificates.variational import certify_variational
+from poagame.errors import InvalidInput, NoEquilibrium
 from poagame.games.instances.splittable import (
     half_load_balancing,
     load_balancing,
@@ -15,6 +16,7 @@ from poagame.games.instances.splittable import (
     splittable_affine_equilibrium,
 )
 from poagame.games.network import NetworkRouting
+from poagame.games.normal_form import NormalFormGame
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import BPR, MM1, Polynomial, Tabulated
 from poagame.outcome import Outcome
@@ -137,11 +139,17 @@ def test_equilibria_and_optima_are_certified_in_any_unit(game: SplittableRouting
         assert again.social_cost / unit == pytest.approx(found.social_cost, rel=1e-7, abs=1e-9)
 
 
-@settings(max_examples=20)
-@given(splittable_games(families=("affine",)))
-def test_affine_price_of_anarchy_is_at_most_three_halves(game: SplittableRouting) -> None:
-    found, optimum = splittable_equilibrium(game), social_optimum(game)
-    assert found.social_cost <= 1.5 * optimum.social_cost * (1 + 1e-9) + 1e-12
+@pytest.mark.parametrize(("players", "ratio"), [(1, 1.0), (2, 28 / 27), (3, 13 / 12), (9, 91 / 75)])
+def test_price_of_anarchy_of_split_pigou_links_by_hand(players: int, ratio: float) -> None:
+    # links x and 1, demand 1 in n parts: load n/(n + 1) on the first; cost 1 − n/(n + 1)² against 3/4
+    assert ratio == pytest.approx((1 - players / (players + 1) ** 2) / 0.75)
+    game = SplittableRouting(
+        Polynomial([[0.0, 1.0], [1.0, 0.0]]), [[[0], [1]]] * players, np.full(players, 1 / players)
+    )
+    extremes, optimum = splittable_extremes(game), social_optimum(game)
+    assert extremes.covered
+    assert extremes.worst.social_cost / optimum.social_cost == pytest.approx(ratio, rel=1e-9)
+    assert ratio <= 1.5
 
 
 def test_one_player_plays_the_optimum_and_many_approach_wardrop() -> None:
@@ -169,7 +177,9 @@ def test_what_is_known_about_uniqueness() -> None:
     found = splittable_extremes(steep, num_starts=2)
     assert not found.covered
     assert "may be others" in found.note
-    assert found.best_limit <= found.best.social_cost <= found.worst.social_cost <= found.worst_limit
+    assert found.best.certificate.holds
+    assert found.worst.certificate.holds
+    assert (found.best_limit, found.worst_limit) == (0.0, np.inf)
     parallel = SplittableRouting(Polynomial([[0.0, 0, 0, 0, 1.0]] * 2), [[[0], [1]]] * 2, [1.0, 1.0])
     assert "parallel links" in why_unique(parallel)
     table = SplittableRouting(Tabulated([0.0, 1.0], [0.0, 1.0]).replicated(2), [[[0], [1]]], [1.0])
@@ -203,3 +213,52 @@ def test_the_operator_is_monotone_where_the_elasticity_is_at_most_two(seed: int)
     x, y = (game.projection(rng.dirichlet([0.2] * 3, 4) * np.asarray(game.demand)[:, None]) for _ in range(2))
     change = ((game.pseudogradient(x) - game.pseudogradient(y)) * (x - y)).sum()
     assert change >= -1e-12 * np.abs(game.pseudogradient(x)).max()
+
+
+TABLE = SplittableRouting(Tabulated([0, 1, 2], [[0, 2, 2.5], [1, 1.5, 1.6]]), [[[0], [1]]] * 2, [1.0, 1.0])
+
+
+@pytest.mark.parametrize("newton", [True, False])
+def test_a_stationary_point_that_proves_nothing_is_said_to_be_one(
+    newton: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not newton:
+        monkeypatch.setattr(splittable, "_newton", lambda *_: (None, 0))
+    found = splittable_equilibrium(TABLE)
+    assert found.num_steps < 100_000
+    assert found.outcome is Outcome.NO_EQUILIBRIUM_FOUND
+    assert found.certificate.first_order < 1e-6
+    assert "no bound on regret" in str(found)
+    assert "first-order gap" in str(found)
+    short = splittable_equilibrium(splittable_affine(5), max_steps=1)
+    assert short.outcome in (Outcome.MAX_STEPS_REACHED, Outcome.CONVERGED)
+    slow = splittable_equilibrium(SplittableRouting(MM1([2.0, 3.0]), [[[0], [1]]] * 2, [1.0, 3.9]), max_steps=1)
+    assert slow.outcome is (Outcome.CONVERGED if slow.certificate.holds else Outcome.MAX_STEPS_REACHED)
+
+
+def test_points_that_are_not_certified_are_no_extremes() -> None:
+    with pytest.raises(NoEquilibrium, match="fit a convex family"):
+        splittable_extremes(TABLE, num_starts=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: splittable_equilibrium(TABLE, start=[[1]]), r"flows \[N, A\] = \(2, 2\)"),
+        (lambda: splittable_equilibrium(TABLE, rtol=0.0), "rtol"),
+        (lambda: splittable_equilibrium(TABLE, max_steps=1.5), "max_steps"),
+        (lambda: splittable_equilibrium(NetworkRouting.parallel(Polynomial([[0.0, 1.0]]), 1.0)), "from_network"),
+        (lambda: splittable_equilibrium(half_load_balancing(2)), "variational_equilibrium"),
+        (lambda: splittable_extremes(NormalFormGame([[0.0, 1.0]])), "equilibrium"),
+        (lambda: splittable_extremes(TABLE, num_starts=0.5), "num_starts"),
+        (lambda: variational_equilibrium(NetworkRouting.parallel(Polynomial([[0.0, 1.0]]), 1.0)), "wardrop"),
+        (lambda: variational_equilibrium(NormalFormGame([[0.0, 1.0]])), "mixed_equilibria"),
+        (lambda: splittable_affine(3.5), "whole number"),
+        (lambda: splittable_affine(2), "at least 3"),
+        (lambda: load_balancing("a"), "whole number"),
+        (lambda: half_load_balancing(0), "at least 1"),
+    ],
+)
+def test_bad_input(call, message) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        call()

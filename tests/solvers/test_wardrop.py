@@ -11,13 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poagame.errors import Infeasible, InvalidInput
+from poagame.games.congestion import CongestionGame
 from poagame.games.network import NetworkRouting
 from poagame.games.tntp import read_tntp
 from poagame.latency import BPR, MM1, Latency, Polynomial, Saturating, Tabulated
 from poagame.latency.stacked import Stacked
 from poagame.outcome import Outcome
 from poagame.solvers.flow.path_newton import face_step
-from poagame.solvers.flow.stochastic import simple_paths
+from poagame.solvers.flow.stochastic import simple_paths, stochastic_wardrop
 from poagame.solvers.flow.system_optimum import network_optimum
 from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
 from poagame.solvers.optimum import social_optimum
@@ -57,6 +58,53 @@ def test_every_network_is_solved_and_certified(game: NetworkRouting, scale: floa
     np.testing.assert_allclose(sums, game.demand, rtol=4e-16, atol=0.0)
     paths_are_equilibrium(game, found, 1e-10 + 1e-14)
     assert found.certificate.cost_low <= found.social_cost <= found.certificate.cost_high
+
+
+def wild_network(seed: int) -> NetworkRouting:
+    """Networks on which earlier versions crawled: powers from 0 to 8, capacities and demands over orders of magnitude."""
+    r = np.random.default_rng(seed)
+    n = int(r.integers(4, 40))
+    edges, family = 4 * n, seed % 7
+    tail = np.append(np.arange(n), r.integers(0, n, edges - n))
+    head = np.append((np.arange(n) + 1) % n, r.integers(0, n, edges - n))
+    k = int(r.integers(1, 3 * n))
+    origin, destination = r.integers(0, n, k), r.integers(0, n, k)
+    demand = r.exponential(1, k) * 10 ** r.uniform(-2, 2)
+    total = demand.sum()
+    room = total * 10 ** r.uniform(-1.5, 1)
+
+    def drawn(f: int, m: int) -> Latency:
+        if f == 0:
+            r.exponential(1, (m, 6)), r.integers(0, 2, 6)  # noqa: B018 - keeps the draws in step
+            load = np.cumsum(r.exponential(room / 5, (m, 6)), 1)
+            return Tabulated(load, np.cumsum(r.integers(0, 3, (m, 6)) * 10 ** r.uniform(-2, 2, (m, 6)), 1))
+        if f == 1:
+            some = r.exponential(1, m) * r.integers(0, 2, m)
+            return BPR(some, r.exponential(room, m) + 0.01 * room, r.exponential(1, m), r.uniform(0, 1.5, m))
+        if f == 2:
+            most = r.exponential(1, m), r.exponential(room / 5, m) + 0.01 * room, r.exponential(1, m)
+            return BPR(*most, r.uniform(0, 8, m))
+        if f == 3:
+            return MM1(total * r.uniform(0.2, 2, m))
+        if f == 4:
+            base, slope = r.exponential(1, m), r.exponential(1, m) * r.integers(0, 2, m)
+            return Saturating(base, slope, r.exponential(1, m) + 0.01, total * r.uniform(0.2, 2, m))
+        return Polynomial(r.exponential(1, (m, 4)) * r.integers(0, 2, (m, 4)))
+
+    if family == 6:
+        sizes = [len(part) for part in np.array_split(np.arange(edges), 6)]
+        parts = [drawn(f, m) for f, m in enumerate(sizes)]
+        latency: Latency = Stacked(parts, np.array_split(r.permutation(edges), 6))
+    else:
+        latency = drawn(family, edges)
+    return NetworkRouting([1.0, 1e-9, 1e9][seed % 3] * latency, tail, head, origin, destination, demand)
+
+
+@pytest.mark.parametrize("seed", [9, 78, 82, 83])
+def test_wild_networks(seed: int) -> None:
+    found = wardrop(wild_network(seed))
+    assert found.outcome is Outcome.CONVERGED
+    assert found.num_steps <= 100
 
 
 def beckmann_programme(game: NetworkRouting) -> float:
@@ -207,13 +255,80 @@ def test_demand_near_and_beyond_capacity() -> None:
     assert wardrop(NetworkRouting.parallel(mixed, 50.0)).outcome is Outcome.CONVERGED
 
 
+NO_ROOM = MM1(1.0).preloaded(2.0)
+
+
+@pytest.mark.parametrize(
+    ("others", "load"),
+    [([Polynomial([1.0, 1.0])], [1.0]), ([MM1(2.0)], [1.0]), ([MM1(1.0), MM1(1.0)], [0.5, 0.5])],
+    ids=["affine", "bounded", "start beyond capacity"],
+)
+def test_an_edge_without_room_is_left_unused(others: list[Latency], load: list[float]) -> None:
+    game = NetworkRouting.parallel(Stacked.of([NO_ROOM, *others]), 1.0)
+    found = wardrop(game)
+    assert found.outcome is Outcome.CONVERGED
+    np.testing.assert_allclose(found.load, [0.0, *load])
+    assert found.beckmann == pytest.approx(sum(float(f.integral(x)[0]) for f, x in zip(others, load, strict=True)))
+    everywhere = NetworkRouting.parallel(Polynomial(np.eye(len(load) + 1)[:, :2] + 0.1), 1.0)
+    assert wardrop(game, start=wardrop(everywhere)).load[0] == 0.0
+
+
+def test_edges_without_room_in_series_and_with_too_much_demand() -> None:
+    latency = Stacked.of([NO_ROOM, Polynomial([1.0, 1.0]), MM1(2.0), MM1(3.0)])
+    game = NetworkRouting(latency, [0, 0, 1, 1], [1, 1, 2, 2], [0], [2], [4.5])
+    np.testing.assert_allclose(wardrop(game).load, [0.0, 4.5, 1.75, 2.75], rtol=1e-9)
+    with pytest.raises(Infeasible, match=r"need at least 1\.\d+ of theirs"):
+        wardrop(game.scaled(6.0))
+
+
+@pytest.mark.parametrize("slack", [1e-7, 1e-8, 1e-11])
+def test_narrow_room_is_found(slack: float) -> None:
+    found = wardrop(NetworkRouting.parallel(MM1([2.0, 3.0, 1.0]), 6.0 - slack))
+    assert (found.load < [2.0, 3.0, 1.0]).all()
+    assert found.outcome is (Outcome.CONVERGED if found.certificate.holds else Outcome.STALLED)
+    assert found.certificate.holds or slack <= 1e-8
+
+
+def test_start_must_fit_edge_by_edge() -> None:
+    latency = Polynomial([1.0, 1.0])
+    one = NetworkRouting(latency, [0, 1, 0, 2], [1, 3, 2, 3], [0], [3], [1.0])
+    other = NetworkRouting(latency, [0, 2, 0, 1], [1, 3, 2, 3], [0], [3], [1.0])
+    closed = NetworkRouting(latency, [0, 1, 0, 2, 0], [1, 3, 2, 3, 3], [0], [3], [1.0], 4, 2)
+    with pytest.raises(InvalidInput, match="another network"):
+        wardrop(other, start=wardrop(one))
+    opened = NetworkRouting(latency, [0, 1, 0, 2, 0], [1, 3, 2, 3, 3], [0], [3], [1.0])
+    with pytest.raises(InvalidInput, match="another network"):
+        wardrop(closed, start=wardrop(opened.with_latency(Polynomial([[0, 1], [0, 1], [0, 1], [0, 1], [9, 1]]))))
+    with pytest.raises(InvalidInput, match="ndarray"):
+        wardrop(one, start=np.ones(4))  # pyright: ignore[reportArgumentType]
+
+
+def test_other_games_are_referred_to_their_verbs() -> None:
+    game = CongestionGame(Polynomial([1.0, 1.0]).replicated(2), [[[0], [1]]] * 2)
+    for verb in (wardrop, network_optimum, lambda game: stochastic_wardrop(game, 1.0)):
+        with pytest.raises(InvalidInput, match=r"takes a NetworkRouting; got CongestionGame.*equilibrium\(game\)"):
+            verb(game)
+
+
+def test_optimum_without_convexity_on_two_links() -> None:
+    rng = np.random.default_rng(0)
+    parts = np.linspace(0.0, 3.0, 30_001)
+    for _ in range(6):
+        table = Tabulated([0.0, 1.0, 2.0, 3.0], np.sort(rng.uniform(0.0, 1.0, (2, 4)), axis=1))
+        game = NetworkRouting.parallel(table, 3.0)
+        best = network_optimum(game)
+        least = float(np.min(game.social_cost(np.stack([parts, 3.0 - parts], axis=1))))
+        assert best.lower_bound <= least
+        assert best.social_cost == pytest.approx(least, rel=1e-8)
+
+
 def test_a_users_latency() -> None:
     game = NetworkRouting.parallel(Stacked.of([Root(np.array([1.0])), Polynomial([1.0, 0.0])]), 2.0)
     found = wardrop(game)
     np.testing.assert_allclose(found.load, [1.0, 1.0], rtol=1e-9)
     best = network_optimum(game)
     assert best.outcome is Outcome.BOUNDED  # nobody said that load · latency is convex
-    assert best.lower_bound == -np.inf
+    assert 0.99 * best.social_cost <= best.lower_bound <= best.social_cost
     assert best.social_cost == pytest.approx(2.0 - 0.6 * 0.4 ** (2 / 3), rel=1e-9)  # 2.5 x^1.5 = 1
 
 

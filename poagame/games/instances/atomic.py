@@ -18,6 +18,7 @@ from math import factorial, sqrt
 import numpy as np
 
 from poagame._arrays import require
+from poagame.games.checks import whole
 from poagame.games.congestion import CongestionGame
 from poagame.latency import Polynomial, Tabulated
 
@@ -60,8 +61,8 @@ def polynomial_worst_case(degree: int, players: int | None = None) -> Congestion
     InvalidInput
         If the degree is below 1 or the players are fewer than k + 2 (`small_players_worst_case` has those).
     """
-    d, k = degree, _floor_phi(degree)
-    n = k + 2 if players is None else players
+    d, k = whole(degree, "degree", 1), _floor_phi(degree)
+    n = k + 2 if players is None else whole(players, "players")
     require(
         n >= k + 2, f"degree {d} needs at least {k + 2} players; small_players_worst_case has the worst game of fewer"
     )
@@ -96,7 +97,7 @@ def small_players_worst_case(degree: int, players: int) -> CongestionGame:
     InvalidInput
         If players are fewer than 2 or more than k + 1, k as in `polynomial_worst_case`.
     """
-    d, n, k = degree, players, _floor_phi(degree)
+    d, n, k = whole(degree, "degree", 1), whole(players, "players"), _floor_phi(degree)
     require(2 <= n <= k + 1, f"degree {d} is for 2 … {k + 1} players; got {n}. polynomial_worst_case has more players")
     a, b = n**d * (n - 1), n**d - (n - 1) ** (d + 1)
     actions = [[[i, n + i], [j for j in range(n) if j != i] + list(range(n, 2 * n))] for i in range(n)]
@@ -123,8 +124,7 @@ def weighted_worst_case(degree: int, players: int) -> CongestionGame:
         If the degree or the players are below 1, or the chain is so long that its costs are beyond the range of floats.
     """
     phi = _phi(degree)
-    require(players >= 1, f"players must be at least 1; got {players}")
-    d, n = degree, players
+    d, n = whole(degree, "degree", 1), whole(players, "players", 1)
     index = np.arange(1, n + 1) - float((n + 2) // 3)
     require(
         max(2.0 * (d + 1.0), 3.0 * d + 1.0) / 3.0 * n * np.log10(phi)
@@ -176,8 +176,13 @@ def price_of_stability(fixed: int = 10, active: int = 27) -> CongestionGame:
     ----------
     fixed, active : int
         k ≥ 0 and n ≥ 2.
+
+    Raises
+    ------
+    InvalidInput
+        If they are no whole numbers in these ranges.
     """
-    k, n = fixed, active
+    k, n = whole(fixed, "fixed"), whole(active, "active")
     require(k >= 0 and n >= 2, f"price_of_stability takes fixed >= 0 and active >= 2; got {k} and {n}")
     pair = {(i, j): 1 + at for at, (i, j) in enumerate((i, j) for i in range(n) for j in range(n) if i != j)}
     own = 1 + len(pair)
@@ -226,9 +231,13 @@ def symmetric_singletons(players: int = 2) -> CongestionGame:
 
     4/3 is the most for equal players that choose one affine resource each [caragiannis2011]_. With m players on the first
     link all pay m² + (n − m) n, least at m = n/2; n − 1 of them is the cheapest equilibrium.
+
+    Raises
+    ------
+    InvalidInput
+        If players is no whole number of at least 1.
     """
-    n = players
-    require(n >= 1, f"players must be at least 1; got {n}")
+    n = whole(players, "players", 1)
     game = CongestionGame(Polynomial([[0.0, 1.0], [float(n), 0.0]]), [[[0], [1]]], multiplicity=[n])
     optimum = (n // 2) ** 2 + (n - n // 2) * n
     return game.named(
@@ -245,9 +254,13 @@ def makespan_identical(machines: int = 2) -> CongestionGame:
     """Jobs on m equal machines, the makespan as social cost: price of anarchy 2 − 2/(m + 1) [finn1979]_.
 
     Two jobs of size 1 share a machine while m (m − 1) jobs of size 1/m fill the others to 1: makespan 2, where (m + 1)/m is the mean.
+
+    Raises
+    ------
+    InvalidInput
+        If machines is no whole number of at least 2.
     """
-    m = machines
-    require(m >= 2, f"machines must be at least 2; got {m}")
+    m = whole(machines, "machines", 2)
     anywhere = [[j] for j in range(m)]
     game = CongestionGame(
         _monomials([1.0] * m, 1),
@@ -286,9 +299,13 @@ def makespan_mixed(machines: int = 2) -> CongestionGame:
     Its expected makespan over the optimum 1 is `mixed_equilibrium_cost`, of order log m / log log m [koutsoupias1999]_:
     :math:`\sum_t P(\max > t)` with :math:`P(\max \le t) = m!/m^m\,[x^m] (\sum_{i \le t} x^i/i!)^m`, here in exact
     fractions. Pure equilibria have one job a machine.
+
+    Raises
+    ------
+    InvalidInput
+        If machines is no whole number of at least 1.
     """
-    m = machines
-    require(m >= 1, f"machines must be at least 1; got {m}")
+    m = whole(machines, "machines", 1)
     game = CongestionGame(_monomials([1.0] * m, 1), [[[j] for j in range(m)]], multiplicity=[m], objective="makespan")
     expected = sum((1 - _all_at_most(m, t) for t in range(m)), Fraction(0))
     return game.named(
@@ -323,8 +340,7 @@ def _monomials(coefficients: list[float], degree: int) -> Polynomial:
 
 def _floor_phi(degree: int) -> int:
     """The largest k with (k + 1)^d ≥ k^(d+1)."""
-    require(degree >= 1, f"degree must be at least 1; got {degree}")
-    k = 1
+    degree, k = whole(degree, "degree", 1), 1
     while (k + 2) ** degree >= (k + 1) ** (degree + 1):
         k += 1
     return k

@@ -7,13 +7,11 @@ r"""Games of players that split, with answers in closed form.
 
 from __future__ import annotations
 
-import equinox as eqx
 import numpy as np
-from numpy.typing import ArrayLike
 
-from poagame._arrays import FloatArray, require
-from poagame.games.named import NamedGame
-from poagame.games.simplex import project_to_simplices
+from poagame._arrays import FloatArray
+from poagame.games.checks import whole
+from poagame.games.load_balancing import FractionalLoadBalancing
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import Polynomial
 
@@ -38,15 +36,14 @@ def splittable_affine(players: int) -> SplittableRouting:
     Raises
     ------
     InvalidInput
-        If there are fewer than three players: below, the optimum is another.
+        If there is no whole number of players, or fewer than three: below, the optimum is another.
 
     Examples
     --------
     >>> round(splittable_affine(5).certified["poa"], 6)
     1.26087
     """
-    n = players
-    require(n >= 3, f"the instance needs at least three players; got {n}")
+    n = whole(players, "players", 3)
     s = 2.0 / (3.0 * (n - 1))
     small, large = 3 * n, 3 * n + 1
     actions: list[list[list[int]]] = []
@@ -67,7 +64,7 @@ def splittable_affine(players: int) -> SplittableRouting:
 
 def splittable_affine_equilibrium(players: int) -> FloatArray:
     """[N, A]: the equilibrium of `splittable_affine`, even over all actions but the optimum's."""
-    require(players >= 3, f"the instance needs at least three players; got {players}")
+    players = whole(players, "players", 3)
     flow = np.full((players, 2 * players - 1), 1.0 / (3.0 * (players - 1)))
     flow[:, 0] = 0.0
     return flow
@@ -76,79 +73,21 @@ def splittable_affine_equilibrium(players: int) -> FloatArray:
 def load_balancing(players: int) -> SplittableRouting:
     """n equal jobs of size 1 split over n equal servers of latency x: in the only equilibrium all spread evenly, which is optimal.
 
-    The same jobs that count half of their own load are `FractionalLoadBalancing`, whose price of anarchy is 2 − 1/n.
+    The same jobs that count half of their own load are a `games.load_balancing.FractionalLoadBalancing`, whose price of anarchy is 2 − 1/n.
+
+    Raises
+    ------
+    InvalidInput
+        If players is no whole number of at least 1.
 
     Examples
     --------
     >>> load_balancing(3).certified["poa"]
     1.0
     """
-    require(players >= 1, f"there must be at least one player; got {players}")
+    players = whole(players, "players", 1)
     game = SplittableRouting(Polynomial([0.0, 1.0]), [[[r] for r in range(players)]] * players, np.ones(players))
     return game.named("own derivation", poa=1.0, pos=1.0, equilibrium_cost=float(players), optimum_cost=float(players))
-
-
-class FractionalLoadBalancing(NamedGame):
-    r"""Jobs split over servers and wait for the load of others and half of their own.
-
-    Job i of size :math:`d_i` pays :math:`\sum_j \frac{x_{ij}}{\mu_j}\big(s_j + \sum_{k \ne i} x_{kj} + \tfrac12
-    x_{ij}\big)`. Its marginal cost is
-    :math:`(s_j + X_j)/\mu_j`, the same for all jobs: the equilibria are the flows whose loads X minimise
-    :math:`\Phi = \sum_j (s_j X_j + X_j^2/2)/\mu_j`. The social cost lies between Φ and (2 − 1/n) Φ, so the price of anarchy is at most
-    2 − 1/n. A `JointlyConvexGame` over flows [N, M].
-
-    Parameters
-    ----------
-    size : [N]
-        d > 0.
-    rate : [M]
-        μ > 0.
-    background : [M], optional
-        s ≥ 0; 0 where not given.
-
-    Raises
-    ------
-    InvalidInput
-        If sizes or rates are not positive, or the background is negative.
-    """
-
-    size: FloatArray = eqx.field(converter=lambda v: np.atleast_1d(np.asarray(v, dtype=np.float64)))
-    rate: FloatArray = eqx.field(converter=lambda v: np.atleast_1d(np.asarray(v, dtype=np.float64)))
-    background: FloatArray = eqx.field(default=0.0, converter=lambda v: np.atleast_1d(np.asarray(v, dtype=np.float64)))
-
-    def __check_init__(self) -> None:
-        for name in ("size", "rate"):
-            value = getattr(self, name)
-            require(
-                value.ndim == 1 and bool((value > 0).all() and np.isfinite(value).all()),
-                f"{name} must be positive numbers",
-            )
-        require(self.background.shape in ((1,), self.rate.shape), f"background must be [{self.rate.size}]")
-        require(
-            bool((self.background >= 0).all() and np.isfinite(self.background).all()), "background must be nonnegative"
-        )
-
-    def pseudogradient(self, x: ArrayLike) -> FloatArray:
-        """[N, M]: (s_j + X_j) / μ_j, for every job alike."""
-        flow = np.asarray(x, dtype=np.float64)
-        return np.broadcast_to((self.background + flow.sum(axis=0)) / self.rate, flow.shape).copy()
-
-    def projection(self, x: ArrayLike) -> FloatArray:
-        """The nearest flows of the given sizes."""
-        return project_to_simplices(x, self.size)
-
-    def player_costs(self, x: ArrayLike) -> FloatArray:
-        """[N]: what each job pays."""
-        flow = np.asarray(x, dtype=np.float64)
-        return (flow * (self.background + flow.sum(axis=0) - 0.5 * flow) / self.rate).sum(axis=1)
-
-    def social_cost(self, x: ArrayLike) -> float:
-        """Sum of what the jobs pay."""
-        return float(self.player_costs(x).sum())
-
-    def start(self) -> FloatArray:
-        """Every job spread evenly."""
-        return np.broadcast_to(self.size[:, None] / self.rate.size, (self.size.size, self.rate.size)).copy()
 
 
 def half_load_balancing(players: int) -> FractionalLoadBalancing:
@@ -156,13 +95,17 @@ def half_load_balancing(players: int) -> FractionalLoadBalancing:
 
     Any flows with equal loads are an equilibrium: worst where all jobs spread evenly, best and optimal with one job a server.
 
+    Raises
+    ------
+    InvalidInput
+        If players is no whole number of at least 1.
+
     Examples
     --------
     >>> half_load_balancing(10).certified["poa"]
     1.9
     """
-    n = players
-    require(n >= 1, f"there must be at least one player; got {n}")
+    n = whole(players, "players", 1)
     game = FractionalLoadBalancing(np.ones(n), np.ones(n))
     answers = {"poa": 2.0 - 1.0 / n, "pos": 1.0, "equilibrium_cost": n - 0.5, "optimum_cost": 0.5 * n}
     return game.named("own derivation: the social cost lies between the potential and 2 - 1/n times it", **answers)

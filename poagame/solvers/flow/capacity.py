@@ -92,7 +92,7 @@ def strictly_feasible(room: FloatArray, pricing: Pricing, flows: PathFlows, sear
         least_use = max(least_use, float(pricing.demand @ distance) / float(price[priced] @ room[priced]))
         if least_use >= PROVED:
             raise Infeasible(
-                f"the demands do not fit below the capacities: the fullest edges need at least {least_use:.6g} of theirs; "
+                f"the demands do not fit below the capacities: the fullest edges need at least {least_use:.10g} of theirs; "
                 "lower the demand or raise capacities"
             )
     raise Infeasible(

@@ -131,9 +131,7 @@ def wardrop(
     outcome = Outcome.CONVERGED if certificate.holds else unfinished
     # an unused edge counts nothing, even one without room
     beckmann = float(np.where(load > 0.0, game.latency.integral(load), 0.0).sum())
-    return WardropEquilibrium(
-        load, *paths, float(game.social_cost(load)), beckmann, certificate, outcome, num_steps
-    )
+    return WardropEquilibrium(load, *paths, float(game.social_cost(load)), beckmann, certificate, outcome, num_steps)
 
 
 def _search(latency: Latency, pricing: Pricing, flows: PathFlows, rtol: float, max_steps: int) -> tuple[PathFlows, int]:
@@ -284,7 +282,11 @@ def _from(start: WardropEquilibrium, game: NetworkRouting, pricing: Pricing) -> 
         )
     # paths over edges that have no room now are left out
     closed = ~np.isfinite(_value(game.latency, np.zeros(game.num_edges)))
-    shut = np.add.reduceat(closed[start.path_edges], start.path_ptr[:-1]) > 0 if start.path_flow.size else np.zeros(0, bool)
+    shut = (
+        np.add.reduceat(closed[start.path_edges], start.path_ptr[:-1]) > 0
+        if start.path_flow.size
+        else np.zeros(0, bool)
+    )
     kept = np.flatnonzero(~shut)
     lengths = np.diff(start.path_ptr)
     return pricing.from_paths(

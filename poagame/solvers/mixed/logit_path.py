@@ -56,7 +56,7 @@ class LogitMap:
     def expected(self, p: FloatArray) -> FloatArray:
         """[Z] expected costs of the available actions."""
         n = len(p)
-        rows = [_contract(self.costs[i], [None if j == i else p[j] for j in range(n)]) for i in range(n)]
+        rows = [contract(self.costs[i], [None if j == i else p[j] for j in range(n)]) for i in range(n)]
         return np.stack(rows).ravel()[self.cells]
 
     def response(self, p: FloatArray, inverse: float) -> FloatArray:
@@ -70,7 +70,7 @@ class LogitMap:
         for i in range(n):
             for k in range(n):
                 if k != i:
-                    block = _contract(self.costs[i], [None if j in (i, k) else p[j] for j in range(n)])
+                    block = contract(self.costs[i], [None if j in (i, k) else p[j] for j in range(n)])
                     by_strategy[i, :, k] = block if i < k else block.T
         softmax = np.zeros((n, a, n, a))
         for i in range(n):
@@ -242,7 +242,7 @@ def _bordered_sign(problem: LogitMap, point: FloatArray, tangent: FloatArray) ->
     return float(np.linalg.slogdet(matrix)[0])
 
 
-def _contract(table: FloatArray, rows: list[FloatArray | None]) -> FloatArray:
+def contract(table: FloatArray, rows: list[FloatArray | None]) -> FloatArray:
     """Contract each axis of `table` with its row of probabilities; an axis without one stays."""
     for axis in reversed(range(len(rows))):
         row = rows[axis]

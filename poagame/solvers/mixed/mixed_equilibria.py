@@ -187,7 +187,9 @@ def mixed_extremes(
     found = mixed_equilibria(table, num_starts, seed, time_limit)
     good = [found[k] for k in range(len(found)) if found.certificates[k].holds]
     if not good:
-        raise NoEquilibrium(f"{found.note}: none was certified, though a mixed equilibrium exists. Take more starts")
+        raise NoEquilibrium(
+            f"{found.note}: none was certified, though a mixed equilibrium exists. Take more starts or a longer time_limit"
+        )
     worst, best = good[0], good[-1]
     if found.complete:
         return Extremes(worst, best, worst.social_cost, best.social_cost, True, found.note)

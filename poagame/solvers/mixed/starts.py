@@ -23,6 +23,7 @@ from poagame.certificates.mixed import certify_each_mixed
 from poagame.errors import TooLarge
 from poagame.games.normal_form import NormalFormGame
 from poagame.solvers.enumeration import equilibria
+from poagame.solvers.mixed.logit_path import contract
 
 DISTINCT = 1e-6
 """Strategies closer than this (in any probability) are taken for the same equilibrium."""
@@ -89,7 +90,7 @@ def _zero(game: NormalFormGame, start: FloatArray, lowest: FloatArray, unit: Flo
         return x
 
     def expected(x: FloatArray) -> FloatArray:
-        rows = [_contract(finite[i], x, {i}) for i in range(players)]
+        rows = [contract(finite[i], [None if j == i else x[j] for j in range(players)]) for i in range(players)]
         return np.stack(rows)[has]
 
     def residual(z: FloatArray) -> FloatArray:
@@ -106,7 +107,7 @@ def _zero(game: NormalFormGame, start: FloatArray, lowest: FloatArray, unit: Flo
         for i in range(players):
             for j in range(players):
                 if i != j:
-                    block = _contract(finite[i], x, {i, j})
+                    block = contract(finite[i], [None if k in (i, j) else x[k] for k in range(players)])
                     whole[i, :, j, :] = block if i < j else block.T
         out = np.zeros((count + players, count + players))
         out[:count, :count] = by_slack[:, None] * whole[has][:, has]
@@ -132,10 +133,3 @@ def _zero(game: NormalFormGame, start: FloatArray, lowest: FloatArray, unit: Flo
     x = np.maximum(spread(solved.x), 0.0)
     x[x < 1e-9] = 0.0
     return x / x.sum(axis=1, keepdims=True)
-
-
-def _contract(table: FloatArray, x: FloatArray, kept: set[int]) -> FloatArray:
-    for axis in reversed(range(table.ndim)):
-        if axis not in kept:
-            table = np.asarray(np.tensordot(table, x[axis], axes=(axis, 0)), dtype=np.float64)
-    return table
