@@ -13,15 +13,10 @@ from rich.progress import track
 from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.anarchy.report import AnarchyReport, report
 from poagame.anarchy.verb import wardrop_costs
-from poagame.certificates.flow import flow_lower_bound
 from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
-from poagame.outcome import Outcome
-from poagame.solvers.flow.wardrop import WardropEquilibrium, wardrop
-from poagame.solvers.optimum import Optimum
-
-OPTIMUM_RTOL = 1e-9
-"""Relative gap between cost and bound at which an optimum counts as proved."""
+from poagame.solvers.flow.system_optimum import system_optimum
+from poagame.solvers.flow.wardrop import wardrop
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -112,10 +107,11 @@ def anarchy_curve(game: NetworkRouting, demands: ArrayLike, rtol: float = 1e-12)
     try:
         for at in shown:
             here = game.scaled(float(totals[at]))
-            selfish, best = wardrop(here, rtol, selfish), wardrop(here.marginal_cost_game(), rtol, best)
+            selfish = wardrop(here, rtol, selfish)
+            optimum, best = system_optimum(here, rtol, best)
             done.append(
                 (
-                    report(wardrop_costs(selfish), _optimum(here, best), "wardrop", None),
+                    report(wardrop_costs(selfish), optimum, "wardrop", None),
                     selfish.num_steps + best.num_steps,
                 )
             )
@@ -136,10 +132,3 @@ def anarchy_curve(game: NetworkRouting, demands: ArrayLike, rtol: float = 1e-12)
         np.array([done[rank[k]][1] for k in kept], dtype=np.int64),
         complete,
     )
-
-
-def _optimum(game: NetworkRouting, found: WardropEquilibrium) -> Optimum:
-    cost = float(game.social_cost(found.load))
-    bound = min(flow_lower_bound(game, found.load), cost)
-    proved = cost - bound <= OPTIMUM_RTOL * cost
-    return Optimum(found.load, cost, bound, Outcome.OPTIMAL if proved else Outcome.BOUNDED)

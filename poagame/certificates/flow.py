@@ -127,7 +127,8 @@ def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
     price = np.asarray(game.latency.marginal_cost(x), dtype=np.float64)
     if not np.isfinite(price[x > 0]).all():
         return 0.0
-    offset = np.where(x > 0, x * (price - np.where(x > 0, game.edge_cost(x), 0.0)), 0.0)
+    used = x > 0
+    offset = np.where(used, x * (np.where(used, price, 0.0) - np.where(used, game.edge_cost(x), 0.0)), 0.0)
     bent = np.flatnonzero(~total_cost_is_convex(game.latency))
     if bent.size:
         price[bent], offset[bent] = _supports(game, x, bent)
@@ -135,7 +136,7 @@ def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
     wanted = game.demand > 0
     paid = float(game.demand[wanted] @ distance[wanted])
     size = paid + float(np.abs(offset).sum())
-    bound = paid - float(offset.sum()) - 4 * ROUNDING * size
+    bound = max(0.0, paid - float(offset.sum()) - 4 * ROUNDING * size)
     if bent.size:  # all pay at least what an empty network costs
         empty = commodity_distances(game, np.asarray(game.edge_cost(np.zeros_like(x)), dtype=np.float64))
         bound = max(bound, float(game.demand[wanted] @ empty[wanted]) * (1.0 - 4 * ROUNDING))

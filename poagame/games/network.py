@@ -212,7 +212,8 @@ class NetworkRouting(NamedGame):
 
     def beckmann(self, load: ArrayLike) -> float | FloatArray:
         """Σ_e ∫₀^load ℓ_e, for `load` [..., E]."""
-        return _total(self.latency.integral(load))
+        x = np.asarray(load, dtype=np.float64)
+        return _total(np.where(x > 0, self.latency.integral(x), 0.0))  # an unused edge may have no room at all
 
     def social_cost(self, load: ArrayLike) -> float | FloatArray:
         """Σ_e load · ℓ_e(load), for `load` [..., E]; an unused edge costs nothing."""
