@@ -20,9 +20,8 @@ from poagame.games.normal_form import NormalFormGame
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import BPR, MM1, Polynomial, Tabulated
 from poagame.outcome import Outcome
-from poagame.solvers import splittable
 from poagame.solvers.optimum import social_optimum
-from poagame.solvers.splittable import slope_elasticity, splittable_equilibrium, splittable_extremes, why_unique
+from poagame.solvers.splittable import newton, slope_elasticity, splittable_equilibrium, splittable_extremes, why_unique
 from poagame.solvers.variational import variational_equilibrium
 from poagame.testing.splittable import splittable_games
 
@@ -64,9 +63,9 @@ def test_newtons_step_by_player_is_that_of_the_whole_system(own: bool) -> None:
     # alike links, so that one step from even flows leaves all in use; player 2 lacks one
     links = Polynomial(np.column_stack([[1.0, 1.1, 0.9, 1.05], np.ones(4), [0.3, 0.2, 0.4, 0.3]]))
     game = SplittableRouting(links, [[[0], [1], [2], [3]], [[0], [1], [2], [3]], [[1], [2], [3]]], [2.0, 3.0, 0.5])
-    problem, x = splittable._Problem(game, own), game.start()
+    problem, x = newton.Problem(game, own), game.start()
     force, cells = problem.operator(x), np.flatnonzero(game.available)
-    steps = [step(problem, x, force, cells) for step in (splittable._newton_step, splittable._step_by_player)]
+    steps = [step(problem, x, force, cells) for step in (newton._newton_step, newton._step_by_player)]
     assert all((step[game.available] > 0).all() for step in steps)
     # the optimum's flows are many, its loads one
     dense, by_player = (game.player_loads(step) if own else game.loads(step) for step in steps)
@@ -81,7 +80,7 @@ def test_steps_by_player_lead_where_dense_ones_do(own: bool, monkeypatch: pytest
     game = SplittableRouting(latency, actions, rng.uniform(1, 2, 4))
     solve = splittable_equilibrium if own else social_optimum
     dense = solve(game)
-    monkeypatch.setattr(splittable, "MAX_DENSE", 0)
+    monkeypatch.setattr(newton, "MAX_DENSE", 0)
     by_player = solve(game)
     assert by_player.outcome is dense.outcome
     assert by_player.social_cost == pytest.approx(dense.social_cost, rel=1e-9)
@@ -223,7 +222,7 @@ def test_a_stationary_point_that_proves_nothing_is_said_to_be_one(
     newton: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not newton:
-        monkeypatch.setattr(splittable, "_newton", lambda *_: (None, 0))
+        monkeypatch.setattr(newton, "_newton", lambda *_: (None, 0))
     found = splittable_equilibrium(TABLE)
     assert found.num_steps < 100_000
     assert found.outcome is Outcome.NO_EQUILIBRIUM_FOUND
