@@ -59,7 +59,7 @@ def test_the_certificate_by_hand() -> None:
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_newtons_step_by_player_is_that_of_the_whole_system(own: bool) -> None:
+def test_newton_step_by_player_is_that_of_the_whole_system(own: bool) -> None:
     # alike links, so that one step from even flows leaves all in use; player 2 lacks one
     links = Polynomial(np.column_stack([[1.0, 1.1, 0.9, 1.05], np.ones(4), [0.3, 0.2, 0.4, 0.3]]))
     game = SplittableRouting(links, [[[0], [1], [2], [3]], [[0], [1], [2], [3]], [[1], [2], [3]]], [2.0, 3.0, 0.5])
@@ -217,11 +217,9 @@ def test_the_operator_is_monotone_where_the_elasticity_is_at_most_two(seed: int)
 TABLE = SplittableRouting(Tabulated([0, 1, 2], [[0, 2, 2.5], [1, 1.5, 1.6]]), [[[0], [1]]] * 2, [1.0, 1.0])
 
 
-@pytest.mark.parametrize("newton", [True, False])
-def test_a_stationary_point_that_proves_nothing_is_said_to_be_one(
-    newton: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not newton:
+@pytest.mark.parametrize("sharp", [True, False])
+def test_a_stationary_point_that_proves_nothing_is_said_to_be_one(sharp: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not sharp:
         monkeypatch.setattr(newton, "_newton", lambda *_: (None, 0))
     found = splittable_equilibrium(TABLE)
     assert found.num_steps < 100_000
