@@ -9,6 +9,7 @@ flow, also the rivals', is certified by `certify_flow`. Rivals that are not inst
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -102,7 +103,6 @@ def pytraf(folder: str, name: str, gap: float) -> Callable[[], Any]:
 
 
 def aequilibrae(folder: str, name: str, gap: float) -> Callable[[], Any]:
-    os.environ["TQDM_DISABLE"] = "1"
     import pandas as pd
     from aequilibrae.matrix import AequilibraeMatrix
     from aequilibrae.paths import Graph, TrafficAssignment, TrafficClass
@@ -150,7 +150,8 @@ def aequilibrae(folder: str, name: str, gap: float) -> Callable[[], Any]:
         assignment.set_cores(1)
         assignment.max_iter = 10_000
         assignment.rgap_target = gap
-        assignment.execute(log_specification=False)
+        with open(os.devnull, "w") as silence, contextlib.redirect_stderr(silence):  # its progress bars
+            assignment.execute(log_specification=False)
         flows = assignment.results()["PCE_tot"].reindex(links["link_id"]).fillna(0.0).to_numpy()
         return flows, assignment.assignment.iter
 
