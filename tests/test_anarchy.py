@@ -5,17 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 
 import poagame as pg
-from poagame.anarchy.verb import wardrop_costs
+from poagame.anarchy.report import report
+from poagame.anarchy.verb import _costs, wardrop_costs
 from poagame.bounds import robust_poa
 from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games import RoutingGame
 from poagame.latency import MM1, Polynomial, Saturating, Tabulated
+from poagame.solvers.extremes import Extremes
 from poagame.testing import routing_games
 from tests import oracles
 from tests.solvers.test_optimum import CONCAVE
@@ -222,3 +225,19 @@ def test_cost_that_is_not_convex_leaves_a_labelled_ratio() -> None:
     best = float(game.social_cost(np.stack([first, 2.0 - first], axis=1)).min())
     assert report.poa_low <= report.worst.social_cost / best <= report.poa_high
     assert report.poa_high < 1.01 * report.poa_low
+
+
+def test_a_point_that_is_not_certified_bounds_nothing() -> None:
+    """A worst "equilibrium" of cost 9 that does not hold must not raise the lower end of the interval."""
+    game = pg.instances.symmetric_affine()
+    good = pg.equilibrium(game)
+    bad = replace(good, social_cost=9.0, certificate=replace(good.certificate, max_regret=5.0))
+    optimum = pg.social_optimum(game)
+    seen = {}
+    for name, worst in (("bad", bad), ("good", replace(good, social_cost=9.0))):
+        costs = _costs(Extremes(worst, good, 12.0, 7.5, False, ""))
+        seen[name] = report(costs, optimum, "mixed", None)
+    assert seen["bad"].poa_low == 1.0
+    assert "≈ 1.2" in str(seen["bad"])
+    assert seen["good"].poa_low == pytest.approx(1.2)
+    assert "≥ 1.2" in str(seen["good"])

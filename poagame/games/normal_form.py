@@ -24,7 +24,7 @@ MAX_ENTRIES = 50_000_000
 """Most entries N · A^N of a cost table (400 MB)."""
 
 
-MAX_PLAYERS = 60
+MAX_AXES = 60
 """Most axes of a NumPy array, less a few."""
 
 
@@ -81,7 +81,7 @@ class NormalFormGame(NamedGame):
         Raises
         ------
         TooLarge
-            If the table has more than `MAX_ENTRIES` entries, or more than `MAX_PLAYERS` axes.
+            If the table has more than `MAX_ENTRIES` entries, or more than `MAX_AXES` axes.
         InvalidInput
             If the game is not finite, or somebody pays infinity at a profile (beyond a capacity).
         """
@@ -89,10 +89,10 @@ class NormalFormGame(NamedGame):
             return game
         game = as_finite(game, "a table of costs")
         players, actions = game.num_players, game.num_actions
-        if players > MAX_PLAYERS or num_profiles_exceed(game, MAX_ENTRIES, players):
+        if players > MAX_AXES or num_profiles_exceed(game, MAX_ENTRIES, players):
             raise TooLarge(
                 f"a table of {players} × {actions}^{players} costs; the limit is {MAX_ENTRIES:,} entries "
-                f"of {MAX_PLAYERS} players. Take fewer players or "
+                f"of {MAX_AXES} players. Take fewer players or "
                 "actions; pure equilibria and learning need no table"
             )
         shape = (actions,) * players

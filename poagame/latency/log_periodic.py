@@ -50,30 +50,30 @@ class LogPeriodic(Latency):
 
     def value(self, load: Array) -> Array:
         """x^d (1 + a sin θ), θ = ln x + φ."""
-        return self._times_power(load, 0.0, 1.0, lambda s, c: 1.0 + self.amplitude * s)
+        return self._times_power(load, 0.0, lambda s, c: 1.0 + self.amplitude * s)
 
     def derivative(self, load: Array) -> Array:
         """x^(d−1) (d + a (d sin θ + cos θ)); at 0 the limit 0 also for d ≤ 1, where the slope times the load vanishes."""
         d = self.degree
-        return self._times_power(load, -1.0, 1.0, lambda s, c: d + self.amplitude * (d * s + c))
+        return self._times_power(load, -1.0, lambda s, c: d + self.amplitude * (d * s + c))
 
     def curvature(self, load: Array) -> Array:
         """x^(d−2) (d(d−1) + a ((d(d−1) − 1) sin θ + (2d−1) cos θ))."""
         d = self.degree
         bend = d * (d - 1.0)
         return self._times_power(
-            load, -2.0, 1.0, lambda s, c: bend + self.amplitude * ((bend - 1.0) * s + (2.0 * d - 1.0) * c)
+            load, -2.0, lambda s, c: bend + self.amplitude * ((bend - 1.0) * s + (2.0 * d - 1.0) * c)
         )
 
     def primitive(self, load: Array) -> Array:
         """x^(d+1) (1/(d+1) + a ((d+1) sin θ − cos θ)/((d+1)² + 1))."""
         m = self.degree + 1.0
-        return self._times_power(load, 1.0, 1.0, lambda s, c: 1.0 / m + self.amplitude * (m * s - c) / (m * m + 1.0))
+        return self._times_power(load, 1.0, lambda s, c: 1.0 / m + self.amplitude * (m * s - c) / (m * m + 1.0))
 
-    def _times_power(self, load: Array, shift: float, at_one: float, swing) -> Array:  # pyright: ignore[reportMissingParameterType]
+    def _times_power(self, load: Array, shift: float, swing) -> Array:  # pyright: ignore[reportMissingParameterType]
         xp = namespace(load, self.degree)
         used = load > 0
-        x = xp.where(used, load, at_one)
+        x = xp.where(used, load, 1.0)
         angle = xp.log(x) + self.phase
         return xp.where(used, x ** (self.degree + shift) * swing(xp.sin(angle), xp.cos(angle)), 0.0)
 
