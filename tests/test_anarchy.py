@@ -14,7 +14,7 @@ from hypothesis import example, given
 import poagame as pg
 from poagame.anarchy.report import report
 from poagame.anarchy.verb import _costs, wardrop_costs
-from poagame.bounds import robust_poa
+from poagame.bounds import tight_poa
 from poagame.errors import Infeasible, InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.games import RoutingGame
 from poagame.latency import MM1, Polynomial, Saturating, Tabulated
@@ -58,7 +58,7 @@ def test_exact_values_are_those_of_brute_force(game: RoutingGame) -> None:
 
 def test_two_links_attain_four_thirds() -> None:
     """Links {x, 2}, two requests: both on x (a tie) costs 4, the optimum 3; the tight 4/3 of symmetric affine singletons."""
-    report = pg.price_of_anarchy(PIGOU, bound=robust_poa(Polynomial([[0.0, 1.0]]), 2))
+    report = pg.price_of_anarchy(PIGOU, bound=tight_poa(Polynomial([[0.0, 1.0]]), 2))
     assert report.exact
     assert report.poa == pytest.approx(4 / 3)
     assert report.pos == 1.0

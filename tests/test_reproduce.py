@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from poagame.bounds import robust_poa
+from poagame.bounds import tight_poa
 from poagame.latency import Polynomial
 from poagame.reproduce import reproduce
 from poagame.reproduce.b200 import CONCURRENCIES, TOPOLOGIES, frozen_index, routing_game
+from poagame.reproduce.pipeline import NUM_STEPS
 from poagame.reproduce.section import markdown
 from tests import oracles
 
@@ -22,7 +23,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     steps: list[str] = []
     report = reproduce(out, steps.append)
     assert report.name == "report.md"
-    assert 20 <= len(steps) <= 40
+    assert len(steps) == NUM_STEPS
     return out
 
 
@@ -47,6 +48,15 @@ def test_b200_values_are_exact_and_ordered(results: Path) -> None:
     plain = frame.filter(pl.col("overlap") == "none")
     assert (plain["poa"] <= plain["bound_atomic"] + 1e-9).all()
     assert (frame["max_regret_ms"] < 1e-3).all()
+
+
+def test_the_tight_bound_is_attained_and_above_all_games(results: Path) -> None:
+    frame = pl.read_csv(results / "b200_tight.csv")
+    assert frame["bound"].to_numpy() == pytest.approx(frame["attained_by_worst_game"].to_numpy(), rel=1e-9)
+    assert (frame["poa_parallel"] <= frame["bound"] + 1e-9).all()
+    assert (frame["bound_optimal_tolls"] <= frame["bound_constant_tolls"] + 1e-9).all()
+    assert (frame["bound_constant_tolls"] <= frame["bound"] + 1e-9).all()
+    assert frame["worst_game_solved"].sum() == 6
 
 
 def test_sections_say_what_is_simulated_and_where_the_queue_is(results: Path) -> None:
@@ -87,7 +97,7 @@ def test_the_model_of_the_curves_against_brute_force() -> None:
     overlap = np.repeat(game.overlap, game.multiplicity, axis=0)
     frozen = min(sum(6.0 - 0.75 * overlap[i, j] for i, j in enumerate(s)) for s in slots)
     assert frozen_index(game, worst) == pytest.approx(worst / frozen)
-    assert robust_poa(Polynomial([[5.0, 1.0]]), 7).value > 1
+    assert tight_poa(Polynomial([[5.0, 1.0]]), 7).value > 1
 
 
 @pytest.mark.slow

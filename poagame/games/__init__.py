@@ -1,6 +1,7 @@
 """What is played: players, actions, costs, social cost; no solving."""
 
 from poagame.games import instances
+from poagame.games.caching import CachingGame
 from poagame.games.congestion import CongestionGame
 from poagame.games.named import Certified, NamedGame
 from poagame.games.network import NetworkRouting
@@ -8,10 +9,12 @@ from poagame.games.nfg import read_nfg, write_nfg
 from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame, FlowGame, JointlyConvexGame
 from poagame.games.routing import RequestTypes, RoutingGame
+from poagame.games.shared_resources import SharedResources
 from poagame.games.splittable import SplittableRouting
 from poagame.games.tntp import read_tntp
 
 __all__ = [
+    "CachingGame",
     "Certified",
     "CongestionGame",
     "FiniteGame",
@@ -22,6 +25,7 @@ __all__ = [
     "NormalFormGame",
     "RequestTypes",
     "RoutingGame",
+    "SharedResources",
     "SplittableRouting",
     "instances",
     "read_nfg",

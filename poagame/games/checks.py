@@ -21,7 +21,8 @@ def whole(value: object, name: str, least: int = 0) -> int:
         If it is no whole number (of any numeric type, but no bool), or less than `least`.
     """
     number: Any = value
-    if not _is_number(number) or not np.isfinite(number) or number != int(number):
+    exact = isinstance(number, int)  # also beyond 64 bits, which NumPy's functions refuse
+    if not _is_number(number) or (not exact and (not np.isfinite(number) or number != int(number))):
         raise InvalidInput(f"{name} must be a whole number; got {value!r:.80}")
     if number < least:
         raise InvalidInput(f"{name} must be at least {least}; got {number}")

@@ -72,3 +72,10 @@ class FractionalLoadBalancing(NamedGame):
     def start(self) -> FloatArray:
         """Every job spread evenly."""
         return np.broadcast_to(self.size[:, None] / self.rate.size, (self.size.size, self.rate.size)).copy()
+
+    def __repr__(self) -> str:
+        """Code that rebuilds the game, for games small enough to read."""
+        if self.size.size + self.rate.size > 200:
+            return f"<FractionalLoadBalancing of {self.size.size} jobs on {self.rate.size} servers>"
+        parts = ", ".join(str(np.asarray(v).tolist()) for v in (self.size, self.rate, self.background))
+        return f"FractionalLoadBalancing({parts})"

@@ -129,8 +129,7 @@ class Latency(eqx.Module):
         parts = []
         for name in self.__dataclass_fields__:
             part = getattr(self, name)
-            if isinstance(part, np.ndarray):
-                part = part.tolist() if part.size <= 200 else f"<array {part.shape}>"
+            part = [_plain(each) for each in part] if isinstance(part, tuple) else _plain(part)
             parts.append(f"{name}={part!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
@@ -144,6 +143,13 @@ class Latency(eqx.Module):
             require(low >= 0.0, f"load must be nonnegative and not NaN; the smallest entry is {low}")
             require(high < np.inf, "load must be finite")
         return x
+
+
+def _plain(value: object) -> object:
+    """An array as lists, if it is short enough to read."""
+    if not isinstance(value, np.ndarray):
+        return value
+    return value.tolist() if value.size <= 200 else f"<array {value.shape}>"
 
 
 Part = Literal["value", "derivative", "curvature", "primitive"]

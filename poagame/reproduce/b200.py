@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from poagame.anarchy import price_of_anarchy
-from poagame.bounds import anarchy_value, robust_poa
+from poagame.bounds import anarchy_value, tight_poa
 from poagame.games import RoutingGame
 from poagame.latency import Latency
 from poagame.measured import SweepTable, fit_latency, read_sweep
@@ -142,7 +142,7 @@ def _curve_section(sweep: SweepTable, fit: LatencyFit, step: Callable[[str], Non
     for topology, workers in TOPOLOGIES.items():
         for concurrency in CONCURRENCIES:
             step(f"exact PoA of {topology} at C = {concurrency}")
-            smooth, pigou = robust_poa(fit.latency, concurrency), anarchy_value(fit.latency, concurrency)
+            smooth, pigou = tight_poa(fit.latency, concurrency), anarchy_value(fit.latency, concurrency)
             for name, omega in (("none", 0.0), ("counted", weight)):
                 game = routing_game(fit.latency, workers, concurrency, blocks / 2, omega)
                 report = price_of_anarchy(game)

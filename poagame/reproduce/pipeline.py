@@ -15,8 +15,9 @@ from poagame.reproduce.classical import classical_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
 from poagame.reproduce.section import Section, check_folder, write_report
+from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 30
+NUM_STEPS = 47
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\
@@ -37,7 +38,12 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
     """
     check_folder(out)
     sweep, fits = measured_fits(step)
-    sections = [*b200_sections(sweep, fits, step), *dynamo_sections(step), *classical_sections(fits, step)]
+    sections = [
+        *b200_sections(sweep, fits, step),
+        tight_section(sweep, step),
+        *dynamo_sections(step),
+        *classical_sections(fits, step),
+    ]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)
 

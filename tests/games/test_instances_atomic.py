@@ -12,7 +12,7 @@ import poagame.solvers  # noqa: F401  registrations
 from poagame.certificates import certify_nash
 from poagame.errors import InvalidInput
 from poagame.games.congestion import CongestionGame
-from poagame.games.instances import atomic
+from poagame.games.instances import atomic, symmetric_affine
 from poagame.solvers.congestion.programme import pure_extremes
 from poagame.solvers.congestion.search import extreme_pure_equilibria
 
@@ -33,7 +33,7 @@ GAMES: list[tuple[str, Callable[[], CongestionGame], float | None]] = [
     ("quartic, 4 players", lambda: atomic.small_players_worst_case(4, 4), 256.0),
     ("weighted affine, 10 players", lambda: atomic.weighted_worst_case(1, 10), 2.253423),
     ("weighted quadratic, 5 players", lambda: atomic.weighted_worst_case(2, 5), None),
-    ("symmetric", atomic.symmetric_affine, 1.6),
+    ("symmetric", symmetric_affine, 1.6),
     ("stability (3, 8)", lambda: atomic.price_of_stability(3, 8), None),
     ("stability (10, 27)", lambda: atomic.price_of_stability(10, 27), 1.565059),
     ("best replies cycle", atomic.best_reply_cycle, 11 / 7),

@@ -8,22 +8,28 @@ r"""Congestion games from the literature with answers in closed form, computed h
 .. [milchtaich1996] Milchtaich: Congestion games with player-specific payoff functions, Games and Economic Behavior 13 (1996).
 .. [finn1979] Finn, Horowitz: A linear time approximation algorithm for multiprocessor scheduling, BIT 19 (1979).
 .. [koutsoupias1999] Koutsoupias, Papadimitriou: Worst-case equilibria, STACS 1999.
+.. [feldmann2003] Feldmann, Gairing, Lücking, Monien, Rode: Nashification and the coordination ratio for a selfish routing game,
+   ICALP 2003.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from math import factorial, sqrt
+from math import factorial, log10, sqrt
 
 import numpy as np
 
 from poagame._arrays import require
 from poagame.games.checks import whole
 from poagame.games.congestion import CongestionGame
+from poagame.games.instances._golden import floor_golden, golden
 from poagame.latency import Polynomial, Tabulated
 
 DOMINANCE = 2.0**-20
 """By how much the dominant action of `price_of_stability` is cheaper than the other."""
+
+MOST_DEGREE = 103
+"""Of `polynomial_worst_case`: beyond, its costs are beyond the range of floats."""
 
 
 def affine_atomic_worst_case() -> CongestionGame:
@@ -59,9 +65,11 @@ def polynomial_worst_case(degree: int, players: int | None = None) -> Congestion
     Raises
     ------
     InvalidInput
-        If the degree is below 1 or the players are fewer than k + 2 (`small_players_worst_case` has those).
+        If the degree is below 1 or above 103, or the players are fewer than k + 2 (`small_players_worst_case` has those).
     """
-    d, k = whole(degree, "degree", 1), _floor_phi(degree)
+    d = whole(degree, "degree", 1)
+    require(d <= MOST_DEGREE, f"costs of degree {d} are beyond the range of floats; take at most {MOST_DEGREE}")
+    k = floor_golden(d)
     n = k + 2 if players is None else whole(players, "players")
     require(
         n >= k + 2, f"degree {d} needs at least {k + 2} players; small_players_worst_case has the worst game of fewer"
@@ -90,15 +98,17 @@ def small_players_worst_case(degree: int, players: int) -> CongestionGame:
     Player i has the actions :math:`\{g_i, h_i\}` (the optimum, action 0) and all :math:`g_j, j \ne i` with all :math:`h_j` (the
     equilibrium, action 1). With latencies :math:`a x^d` on g and :math:`b x^d` on h, :math:`a = n^d (n-1)` and
     :math:`b = n^d - (n-1)^{d+1} \ge 0`, both cost an equilibrium's player :math:`n^d (a + b)`, where the optimum costs it a + b. No
-    game of n ≤ k + 1 players is worse, by the linear programme of [paccagnan2021]_ (solved for d ≤ 6).
+    game of n players is worse: by its action in the optimum, nobody pays more than :math:`n^d` times what it pays there. Found by
+    the linear programme of [paccagnan2021]_.
 
     Raises
     ------
     InvalidInput
-        If players are fewer than 2 or more than k + 1, k as in `polynomial_worst_case`.
+        If players are fewer than 2 or more than k + 1, k as in `polynomial_worst_case`, or costs are beyond the range of floats.
     """
-    d, n, k = whole(degree, "degree", 1), whole(players, "players"), _floor_phi(degree)
+    d, n, k = whole(degree, "degree", 1), whole(players, "players"), floor_golden(degree)
     require(2 <= n <= k + 1, f"degree {d} is for 2 … {k + 1} players; got {n}. polynomial_worst_case has more players")
+    require(few_players_fit(d, n), f"the costs of {n} players of degree {d} are beyond the range of floats; take fewer")
     a, b = n**d * (n - 1), n**d - (n - 1) ** (d + 1)
     actions = [[[i, n + i], [j for j in range(n) if j != i] + list(range(n, 2 * n))] for i in range(n)]
     game = CongestionGame(_monomials([a] * n + [b] * n, d), actions)
@@ -109,6 +119,12 @@ def small_players_worst_case(degree: int, players: int) -> CongestionGame:
         equilibrium_cost=float(n * n**d * (a + b)),
         optimum_cost=float(n * (a + b)),
     )
+
+
+def few_players_fit(degree: int, players: int) -> bool:
+    """Whether the costs of `small_players_worst_case` are within the range of floats."""
+    # the dearest resource, n^(d+1), at n + 1 users; a player uses some 2n
+    return degree * (log10(players) + log10(players + 1)) + 3.0 * log10(players) < 307.0
 
 
 def weighted_worst_case(degree: int, players: int) -> CongestionGame:
@@ -123,7 +139,7 @@ def weighted_worst_case(degree: int, players: int) -> CongestionGame:
     InvalidInput
         If the degree or the players are below 1, or the chain is so long that its costs are beyond the range of floats.
     """
-    phi = _phi(degree)
+    phi = float(golden(degree))
     d, n = whole(degree, "degree", 1), whole(players, "players", 1)
     index = np.arange(1, n + 1) - float((n + 2) // 3)
     require(
@@ -141,23 +157,6 @@ def weighted_worst_case(degree: int, players: int) -> CongestionGame:
         poa_limit=limit,
         equilibrium_cost=float(n),
         optimum_cost=(n - 1) / limit + 1.0,
-    )
-
-
-def symmetric_affine() -> CongestionGame:
-    """Two players with the same four actions, linear latencies: price of anarchy 1.6, equilibrium 12 and optimum 7.5.
-
-    Of n players with equal actions the worst is (5n − 2)/(2n + 1) [christodoulou2005]_, here with n = 2.
-    """
-    n = 2
-    actions = [[0, 2, 4], [1, 3, 4], [0, 1], [2, 3, 4]]
-    game = CongestionGame(_monomials([2.0, 2.0, 1.0, 1.0, 1.5], 1), [actions], multiplicity=[n])
-    return game.named(
-        "christodoulou2005, symmetric games",
-        poa=float(Fraction(5 * n - 2, 2 * n + 1)),
-        poa_limit=2.5,
-        equilibrium_cost=12.0,
-        optimum_cost=7.5,
     )
 
 
@@ -278,18 +277,34 @@ def makespan_identical(machines: int = 2) -> CongestionGame:
     )
 
 
-def makespan_related() -> CongestionGame:
-    """Two machines of speeds φ and 1, jobs of sizes φ and 1, φ the golden ratio: price of anarchy φ [koutsoupias1999]_.
+def makespan_related(machines: int = 2) -> CongestionGame:
+    """Jobs of sizes φ and m − 1 times 1 on machines of speeds φ and m − 1 times 1: price of anarchy φ [koutsoupias1999]_.
 
-    The large job on the slow machine pays φ, and as much beside the small one on the fast machine; the optimum is 1.
+    Here φ (φ − 1) = m − 1: the golden ratio for m = 2, and 2 for m = 3. The large job on a slow machine pays φ, and as much
+    beside the small ones on the fast machine, where those pay φ − 1 ≤ 1; the optimum is 1.
+
+    Raises
+    ------
+    InvalidInput
+        If machines is not 2 or 3: with more, small jobs would move to the empty machines.
     """
-    phi = _phi(1)
-    anywhere = [[0], [1]]
+    m = whole(machines, "machines", 2)
+    require(m <= 3, f"this game is for 2 or 3 machines; with {m} its profile is no equilibrium")
+    phi = float(golden(1)) if m == 2 else 2.0
+    anywhere = [[j] for j in range(m)]
     game = CongestionGame(
-        _monomials([1.0 / phi, 1.0], 1), [anywhere, anywhere], weights=[phi, 1.0], objective="makespan"
+        _monomials([1.0 / phi, *[1.0] * (m - 1)], 1),
+        [anywhere, anywhere],
+        weights=[phi, 1.0],
+        multiplicity=[1, m - 1],
+        objective="makespan",
     )
     return game.named(
-        "koutsoupias1999, makespan on two related machines", poa=phi, pos=1.0, equilibrium_cost=phi, optimum_cost=1.0
+        "koutsoupias1999; feldmann2003, makespan on related machines",
+        poa=phi,
+        pos=1.0,
+        equilibrium_cost=phi,
+        optimum_cost=1.0,
     )
 
 
@@ -336,21 +351,3 @@ def _monomials(coefficients: list[float], degree: int) -> Polynomial:
     table = np.zeros((len(coefficients), degree + 1))
     table[:, degree] = coefficients
     return Polynomial(table)
-
-
-def _floor_phi(degree: int) -> int:
-    """The largest k with (k + 1)^d ≥ k^(d+1)."""
-    degree, k = whole(degree, "degree", 1), 1
-    while (k + 2) ** degree >= (k + 1) ** (degree + 1):
-        k += 1
-    return k
-
-
-def _phi(degree: int) -> float:
-    """The positive root of (x + 1)^d = x^(d+1), by bisection."""
-    low, high = float(_floor_phi(degree)), float(_floor_phi(degree) + 1)
-    for _ in range(100):
-        middle = 0.5 * (low + high)
-        rising = degree * np.log1p(middle) > (degree + 1) * np.log(middle)
-        low, high = (middle, high) if rising else (low, middle)
-    return 0.5 * (low + high)

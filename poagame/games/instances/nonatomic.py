@@ -1,4 +1,4 @@
-r"""Nonatomic worst cases: two-link networks that attain the anarchy value of their class, Braess networks, queues in parallel.
+r"""Nonatomic worst cases: two-link networks that attain the anarchy value of their class, and Braess networks.
 
 Every certified value is a closed form evaluated here, never the output of a solver; where only digits are known the source says so.
 """
@@ -8,20 +8,23 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.optimize import brentq, minimize_scalar
 
 from poagame._arrays import require
 from poagame.games.network import NetworkRouting
-from poagame.latency import BPR, MM1, Polynomial
+from poagame.latency import BPR, MM1, Latency, Polynomial
 from poagame.latency.log_periodic import LogPeriodic
 from poagame.latency.stacked import Stacked
+
+TABLED_DEGREE = 32
+"""Whole degrees up to this are polynomials; beyond, a table of coefficients would be almost all zeros."""
 
 
 def pigou(degree: float = 1) -> NetworkRouting:
     r"""Pigou's two links, 1 and :math:`x^d`, with demand 1: the worst case of polynomial latencies of degree d.
 
     All use the second link (cost 1); the optimum puts :math:`x^* = (d+1)^{-1/d}` there, so
-    :math:`\mathrm{PoA} = [1 - d\,(d+1)^{-(d+1)/d}]^{-1}`. The first link is edge 0.
+    :math:`\mathrm{PoA} = [1 - \beta]^{-1}` with :math:`\beta = d\,(d+1)^{-(d+1)/d}`. The optimum of demand 1 + β costs what the
+    equilibrium costs (`augmentation`). The first link is edge 0. Degrees of a million lose no digits.
 
     Raises
     ------
@@ -34,47 +37,51 @@ def pigou(degree: float = 1) -> NetworkRouting:
     1.3333333333333333
     """
     require(0 < degree < math.inf, f"degree must be positive and finite; got {degree}")
-    best = (degree + 1.0) ** (-1.0 / degree)
-    optimum = 1.0 - best + best ** (degree + 1.0)
+    logarithm = -math.log1p(degree) / degree
+    best = math.exp(logarithm)
+    # 1 − x* + x*^(d+1), of which x*^(d+1) = x*/(d+1)
+    optimum = (1.0 - degree * math.expm1(logarithm)) / (degree + 1.0)
     return NetworkRouting.parallel(Stacked.of([Polynomial([1.0]), _power(degree)]), 1.0).named(
         "Pigou 1920; roughgarden2002 for d = 1, roughgarden2003 for degree d",
         poa=1.0 / optimum,
         equilibrium_cost=1.0,
         optimum_cost=optimum,
         optimum_load=best,
+        augmentation=1.0 + best * degree / (degree + 1.0),
     )
 
 
 def monomial_pigou(low: float, high: float) -> NetworkRouting:
-    r"""Two links :math:`x^s` and :math:`a\,x^d`: the worst case of monomials of degrees between s and d.
+    r"""Two links :math:`a\,x^s` and :math:`x^d`: the worst case of monomials of degrees between s and d.
 
-    With demand 1 + y and :math:`a = y^{-d}` the equilibrium has load 1 on the first link and y on the second, both at cost 1. The optimum
-    solves :math:`(s+1) x^s = (d+1) a (1 + y - x)^d`; y is chosen by a search over one variable so that the ratio is largest.
+    At the equilibrium both cost 1, with load 1 on the second link. At the optimum the loads are :math:`t_s` and :math:`t_d` times
+    those, :math:`t_q = (\lambda (q+1))^{-1/q}`: both marginal costs are 1/λ, and λ is such that
+    :math:`\mu = \tfrac{q}{q+1} t_q` is the same for q = s and q = d. The load y of the first link at the equilibrium follows from equal
+    demands, :math:`y\,(t_s - 1) = 1 - t_d`, and :math:`a = y^{-s}`; then :math:`\mathrm{PoA} = \lambda / (1 - \mu)`.
+
+    Of equal degrees (or equal to the sixth digit: the ratio is then 1 to the thirteenth) equilibrium and optimum coincide.
 
     Raises
     ------
     InvalidInput
-        Unless 0 < low < high.
+        Unless 0 < low ≤ high.
     """
-    require(0 < low < high < math.inf, f"degrees must satisfy 0 < low < high; got {low} and {high}")
-
-    def optimum(y: float) -> float:
-        def surplus(x: float) -> float:
-            return (low + 1.0) * x**low - (high + 1.0) * ((1.0 + y - x) / y) ** high
-
-        x: float = brentq(surplus, 0.0, 1.0 + y, xtol=1e-15, full_output=False)  # pyright: ignore[reportAssignmentType]
-        return x ** (low + 1.0) + ((1.0 + y - x) / y) ** high * (1.0 + y - x)
-
-    peak = minimize_scalar(
-        lambda z: -(1.0 + np.exp(z)) / optimum(float(np.exp(z))), bounds=(-7, 7), options={"xatol": 1e-9}
-    )
-    y = float(np.exp(peak.x))
-    latency = Stacked.of([_power(low), _power(high) * y**-high])
+    require(0 < low <= high < math.inf, f"degrees must satisfy 0 < low <= high; got {low} and {high}")
+    if high - low <= 1e-6 * high:
+        more, less, y = 0.0, 0.0, 1.0
+    else:
+        # ln μ = ln q/(q+1) − (ln λ + ln(q+1))/q, equal for both
+        bend_low, bend_high = (math.log1p(-1.0 / (q + 1.0)) - math.log1p(q) / q for q in (low, high))
+        log_rate = (bend_low - bend_high) / (1.0 / low - 1.0 / high)
+        more, less = (-(log_rate + math.log1p(q)) / q for q in (low, high))
+        y = -math.expm1(less) / math.expm1(more)
+    optimum = y * math.exp((low + 1.0) * more) + math.exp((high + 1.0) * less)
+    latency = Stacked.of([_power(low) * y**-low, _power(high) * 1.0])
     return NetworkRouting.parallel(latency, 1.0 + y).named(
         "dumrauf2006 (bound); the links are built here",
-        poa=(1.0 + y) / optimum(y),
+        poa=(1.0 + y) / optimum,
         equilibrium_cost=1.0 + y,
-        optimum_cost=optimum(y),
+        optimum_cost=optimum,
     )
 
 
@@ -82,7 +89,8 @@ def mm1_pigou(utilisation: float, service_rate: float = 1.0) -> NetworkRouting:
     r"""M/M/1 queue beside a link of constant delay: the worst case of M/M/1 latencies at utilisation ρ.
 
     Links :math:`1/(\mu - x)` and the constant :math:`1/(\mu - r)`, demand r = ρμ: all queue; at the optimum
-    :math:`\mu - x^* = \sqrt{\mu (\mu - r)}`, so :math:`\mathrm{PoA} = \tfrac12 (1 + 1/\sqrt{1 - \rho})`.
+    :math:`\mu - x^* = \sqrt{\mu (\mu - r)}`, so :math:`\mathrm{PoA} = \tfrac12 (1 + 1/\sqrt{1 - \rho})`. The optimum of
+    :math:`2/(1 + \sqrt{1 - \rho})` times the demand costs what the equilibrium costs (`augmentation`).
 
     Raises
     ------
@@ -101,6 +109,7 @@ def mm1_pigou(utilisation: float, service_rate: float = 1.0) -> NetworkRouting:
         equilibrium_cost=demand * constant,
         optimum_cost=optimum,
         optimum_load=load,
+        augmentation=2.0 / (1.0 + math.sqrt(1.0 - utilisation)),
     )
 
 
@@ -142,12 +151,12 @@ def braess(*, bridge: bool = True) -> NetworkRouting:
     )
 
 
-def cohen_kelly(arrival_rate: float, service_rate: float) -> NetworkRouting:
+def cohen_kelly(arrival_rate: float, service_rate: float, *, bridge: bool = True) -> NetworkRouting:
     r"""Queueing version of Braess's network: two routes of an M/M/1 queue and a delay of 2, and a bridge with a delay of 1.
 
     Demand is 2λ, each queue serves at rate φ. Where 2λ > φ − 1 > λ the bridge fills until each queue takes 1, and all wait 3 instead of
-    :math:`2 + 1/(\varphi - \lambda)` without it; `harm` is that ratio (up to 3/2). At the optimum each queue has the load
-    :math:`\varphi - \sqrt\varphi` clipped to [λ, 2λ].
+    :math:`2 + 1/(\varphi - \lambda)` without it, which is then also optimal; `harm` is that ratio (up to 3/2). At the optimum each
+    queue has the load :math:`\varphi - \sqrt\varphi` clipped to [λ, 2λ].
 
     Raises
     ------
@@ -162,57 +171,20 @@ def cohen_kelly(arrival_rate: float, service_rate: float) -> NetworkRouting:
     queue = min(max(service_rate - math.sqrt(service_rate), arrival_rate), 2.0 * arrival_rate)
     # of the two queues' load, 2 (queue − λ) is on the bridge and the rest of the demand meets a delay of 2
     optimum = 2.0 * queue / (service_rate - queue) + 4.0 * arrival_rate - 2.0 * (queue - arrival_rate)
-    latency = Stacked.of(
-        [MM1(service_rate), Polynomial([2.0]), Polynomial([2.0]), MM1(service_rate), Polynomial([1.0])]
-    )
-    return NetworkRouting(latency, [0, 1, 0, 2, 1], [1, 3, 2, 3, 2], [0], [3], [2.0 * arrival_rate]).named(
-        "cohen1990",
-        poa=6.0 * arrival_rate / optimum,
-        equilibrium_cost=6.0 * arrival_rate,
-        optimum_cost=optimum,
-        harm=3.0 / (2.0 + 1.0 / (service_rate - arrival_rate)),
-    )
-
-
-def parallel_queues(servers: int, arrival_rate: float) -> NetworkRouting:
-    r"""N M/M/1 servers with rates λ + 1, 1, …, 1 and arrivals λ: all wait 1 at the first, and PoA tends to N as λ grows.
-
-    At the optimum the first server has the load x with :math:`(\mu_1 - x)/\sqrt{\mu_1}` equal to that of the others
-    (:math:`\mu_j - x_j = t \sqrt{\mu_j}`, where all are used).
-
-    Raises
-    ------
-    InvalidInput
-        Unless servers ≥ 2 and arrival_rate > 0.
-    """
-    require(servers >= 2 and arrival_rate > 0, f"needs servers >= 2 and arrivals > 0; got {servers} and {arrival_rate}")
-    rates = np.array([arrival_rate + 1.0] + [1.0] * (servers - 1))
-    optimum = _queues_optimum(rates, arrival_rate)
-    return NetworkRouting.parallel(MM1(rates), arrival_rate).named(
-        "haviv2007",
-        poa=arrival_rate / optimum,
-        poa_limit=float(servers),
-        equilibrium_cost=arrival_rate,
-        optimum_cost=optimum,
-    )
-
-
-def two_queues(arrival_rate: float) -> NetworkRouting:
-    r"""M/M/1 servers of rates 4 and 1: at the equilibrium :math:`\mu_i - x_i` is equal on used servers, at the optimum
-    :math:`(\mu_i - x_i)/\sqrt{\mu_i}`.
-
-    Raises
-    ------
-    InvalidInput
-        Unless 0 < arrival_rate < 5.
-    """
-    require(0 < arrival_rate < 5, f"arrivals must lie between 0 and 5; got {arrival_rate}")
-    rates = np.array([4.0, 1.0])
-    optimum = _queues_optimum(rates, arrival_rate)
-    wait = 1.0 / (4.0 - arrival_rate) if arrival_rate <= 3 else 2.0 / (5.0 - arrival_rate)
-    return NetworkRouting.parallel(MM1(rates), arrival_rate).named(
-        "bell1983", poa=arrival_rate * wait / optimum, equilibrium_cost=arrival_rate * wait, optimum_cost=optimum
-    )
+    before = 2.0 * arrival_rate * (2.0 + 1.0 / (service_rate - arrival_rate))
+    links: list[Latency] = [MM1(service_rate), Polynomial([2.0]), Polynomial([2.0]), MM1(service_rate)]
+    tail, head = [0, 1, 0, 2], [1, 3, 2, 3]
+    answers = {"poa": 1.0, "equilibrium_cost": before, "optimum_cost": before}
+    if bridge:
+        links, tail, head = [*links, Polynomial([1.0])], [*tail, 1], [*head, 2]
+        answers = {
+            "poa": 6.0 * arrival_rate / optimum,
+            "equilibrium_cost": 6.0 * arrival_rate,
+            "optimum_cost": optimum,
+            "harm": 3.0 / (2.0 + 1.0 / (service_rate - arrival_rate)),
+        }
+    game = NetworkRouting(Stacked.of(links), tail, head, [0], [3], [2.0 * arrival_rate])
+    return game.named("cohen1990", **answers)
 
 
 def unsettled_links(degree: int = 1, links: int = 3) -> NetworkRouting:
@@ -278,16 +250,6 @@ def slow_convergence(demand: float = 1.0) -> NetworkRouting:
 
 def _power(degree: float) -> Polynomial | LogPeriodic:
     """Return x^d on one link."""
-    if float(degree).is_integer():
+    if float(degree).is_integer() and degree <= TABLED_DEGREE:
         return Polynomial(np.eye(1, int(degree) + 1, int(degree)))
     return LogPeriodic(degree, 0.0, 0.0)
-
-
-def _queues_optimum(rates: np.ndarray, arrivals: float) -> float:
-    """Least Σ x/(μ − x): loads μ − t √μ on the fastest servers, as many as stay positive."""
-    fastest = np.sort(rates)[::-1]
-    t = np.array([(fastest[:k].sum() - arrivals) / np.sqrt(fastest[:k]).sum() for k in range(1, len(rates) + 1)])
-    # a server is used if its rate leaves room for a load at the t of all that are faster or as fast
-    used = int(np.flatnonzero(np.sqrt(fastest) > t).max()) + 1
-    loads = fastest[:used] - t[used - 1] * np.sqrt(fastest[:used])
-    return float((loads / (fastest[:used] - loads)).sum())
