@@ -27,10 +27,11 @@ ALLOWED: dict[str, set[str]] = {
     "estimator": CORE | {"measured", "certificates", "solvers"},
     "shipped": BASE,
     "plotting": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates"},
-    "testing": CORE | {"measured"},
+    "testing": CORE | {"measured", "certificates", "solvers", "bounds", "anarchy"},
     "reproduce": CORE
     | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "plotting"},
-    "cli": BASE | {"measured", "estimator", "reproduce", "plotting"},
+    "paper": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped"},
+    "cli": BASE | {"measured", "estimator", "reproduce", "plotting", "paper", "bounds"},
 }
 
 

@@ -1,4 +1,4 @@
-"""A strategy that draws small networks with demand; every draw is valid, so nothing is filtered out."""
+"""Strategies that draw small networks with demand; every draw is valid, so nothing is filtered out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from poagame._arrays import require
 from poagame.games.network import NetworkRouting
 from poagame.latency.stacked import Stacked
 from poagame.testing.strategies import FAMILIES, Family, _tenths, latencies
@@ -53,3 +54,24 @@ def networks(
     tail, head = np.array(edges).T
     origin, destination, demand = zip(*trips, strict=True)
     return NetworkRouting(latency, tail, head, origin, destination, demand, size, closed)
+
+
+@st.composite
+def parallel_links(
+    draw: DrawFn, max_links: int = 4, families: Sequence[Family] = FAMILIES, max_demand: float | None = None
+) -> NetworkRouting:
+    """Two nodes joined by parallel links, the networks on which worst cases live.
+
+    Parameters
+    ----------
+    max_links : int
+        Links are drawn from 2 up to these.
+    families : sequence
+        Families of the latencies; the demand stays below every capacity.
+    max_demand : float, optional
+        The demand is 1 where not given, else drawn from 0.1 up to this.
+    """
+    require(max_links >= 2, f"parallel links are at least 2; got max_links={max_links}")
+    demand = 1.0 if max_demand is None else draw(_tenths(1, max(1, int(10 * max_demand))))
+    links = draw(st.integers(2, max_links))
+    return NetworkRouting.parallel(draw(latencies(links, families, demand + 0.5)), demand)

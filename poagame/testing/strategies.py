@@ -9,11 +9,30 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from poagame._arrays import require
 from poagame.games import RoutingGame
-from poagame.latency import BPR, MM1, Latency, Polynomial, Saturating, Tabulated
+from poagame.latency import (
+    BPR,
+    MM1,
+    Latency,
+    LogPeriodic,
+    MarginalCost,
+    Polynomial,
+    Preloaded,
+    Saturating,
+    Scaled,
+    Shifted,
+    Stacked,
+    Sum,
+    Tabulated,
+)
 
-Family = Literal["affine", "polynomial", "bpr", "mm1", "saturating", "tabulated"]
+Family = Literal["linear", "affine", "polynomial", "bpr", "mm1", "saturating", "tabulated", "log_periodic", "composed"]
 FAMILIES: tuple[Family, ...] = ("affine", "polynomial", "bpr", "mm1", "saturating", "tabulated")
+"""Families drawn from where not told otherwise. Asked for by name: "linear" c·x, "log_periodic", and "composed" ones, which are made of
+those of `FAMILIES` by sums, factors, tolls, background load, marginal costs, or one family for each resource."""
+CONVEX_TOTAL: tuple[Family, ...] = ("affine", "polynomial", "bpr", "mm1", "saturating")
+"""Families whose load × latency is convex, so that their marginal cost is a latency."""
 Variant = Literal["static", "symmetric", "arrival_order", "weighted"]
 
 
@@ -32,7 +51,7 @@ def latencies(
     resources : int
         R ≥ 1.
     families : sequence
-        Which families to draw from.
+        Which families to draw from: those of `FAMILIES`, "linear", "log_periodic", "composed".
     min_capacity : float
         Loads up to here have finite latency, also in families with a capacity.
     """
@@ -41,14 +60,15 @@ def latencies(
         return st.lists(_tenths(low, high), min_size=resources, max_size=resources)
 
     def above() -> SearchStrategy[list[float]]:
-        return row(1, 50).map(lambda extra: [min_capacity + e for e in extra])
+        return row(1, 50).map(lambda extra: [round(min_capacity + e, 9) for e in extra])
 
     def table(points: int) -> SearchStrategy[Latency]:
-        steps = st.lists(
-            st.lists(_tenths(0, 20), min_size=points, max_size=points), min_size=resources, max_size=resources
+        # tenths are summed as whole numbers, so that a table shows short decimals
+        rises = st.lists(
+            st.lists(st.integers(0, 20), min_size=points, max_size=points), min_size=resources, max_size=resources
         )
-        widths = st.lists(_tenths(1, 30), min_size=points, max_size=points)
-        return st.builds(lambda w, s: Tabulated(np.cumsum(w) - w[0], np.cumsum(s, axis=1)), widths, steps)
+        widths = st.lists(st.integers(1, 30), min_size=points, max_size=points)
+        return st.builds(lambda w, s: Tabulated((np.cumsum(w) - w[0]) / 10, np.cumsum(s, axis=1) / 10), widths, rises)
 
     def polynomial(degree: int) -> SearchStrategy[Latency]:
         coefficients = st.lists(
@@ -56,14 +76,46 @@ def latencies(
         )
         return st.builds(Polynomial, coefficients)
 
+    def log_periodic(degree: list[float]) -> SearchStrategy[Latency]:
+        # amplitudes are parts of the largest one at which the latency does not fall
+        most = np.floor(100 * np.array(degree) / np.hypot(degree, 1.0)) / 100
+        return st.builds(
+            lambda part, phase: LogPeriodic(degree, [round(m * p, 9) for m, p in zip(most, part, strict=True)], phase),
+            row(0, 10),
+            row(0, 62),
+        )
+
+    def composed() -> SearchStrategy[Latency]:
+        simple = latencies(resources, FAMILIES, min_capacity)
+        options: list[SearchStrategy[Latency]] = [
+            st.builds(Sum, simple, simple),
+            st.builds(Scaled, simple, row(0, 30)),
+            st.builds(Shifted, simple, row(0, 30)),
+            st.builds(Preloaded, latencies(resources, FAMILIES, min_capacity + 2.0), row(0, 20)),
+            st.builds(MarginalCost, latencies(resources, CONVEX_TOTAL, min_capacity)),
+        ]
+        if resources > 1:
+            one = latencies(1, FAMILIES, min_capacity)
+            options.append(st.lists(one, min_size=resources, max_size=resources).map(Stacked.of))
+        return st.one_of(options)
+
+    readable = st.one_of(st.integers(1, 4).map(float), _tenths(0, 30))
     makers: dict[Family, Callable[[], SearchStrategy[Latency]]] = {
+        "linear": lambda: st.lists(readable, min_size=resources, max_size=resources).map(
+            lambda slopes: Polynomial([[0.0, c] for c in slopes])
+        ),
         "affine": lambda: polynomial(1),
         "polynomial": lambda: st.integers(2, 4).flatmap(polynomial),
         "bpr": lambda: st.builds(BPR, row(0, 30), row(1, 50), row(0, 10), row(0, 40)),
         "mm1": lambda: st.builds(MM1, above()),
         "saturating": lambda: st.builds(Saturating, row(0, 30), row(0, 10), row(0, 20), above()),
         "tabulated": lambda: st.integers(2, 5).flatmap(table),
+        "log_periodic": lambda: row(1, 40).flatmap(log_periodic),
+        "composed": composed,
     }
+    require(len(families) > 0, f"name at least one family of latencies; there are {', '.join(makers)}")
+    for family in families:
+        require(family in makers, f"families of latencies are {', '.join(makers)}; got {family!r}")
     return st.one_of([makers[f]() for f in families])
 
 
