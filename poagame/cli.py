@@ -148,6 +148,57 @@ def convert_command(
     typer.echo(f"{table}\n\nwrote {written}")
 
 
+@app.command("claims")
+def claims_command(
+    ids: Annotated[list[str] | None, typer.Argument(help="Claims to check; all where none is named.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object a claim.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a page with the evidence of each claim.")
+    ] = False,
+) -> None:
+    """Check the paper's claims, each with a verdict: holds, fails, holds under an assumption, or undecided."""
+    if as_json and as_markdown:
+        raise PoagameError("--json and --markdown are two formats; give one of them")
+    from poagame.paper import check_all
+    from poagame.paper.ledger import select
+
+    with _progress(len(select(ids or None))) as step:
+        ledger = check_all(ids or None, step)
+    if as_json:
+        typer.echo(json.dumps(ledger.to_dicts(), allow_nan=False))
+    elif as_markdown:
+        typer.echo(ledger.to_markdown(), nl=False)
+    else:
+        typer.echo("\n\n".join([str(ledger), *(map(str, ledger) if ids else ())]))
+
+
+@app.command("bounds")
+def bounds_command(
+    name: Annotated[
+        str | None, typer.Argument(help="One result, by the name in the table; all where none is named.")
+    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(help="Its arguments, as degree=3.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object a bound.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print tables with classes and sources.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """Print the catalogue of analytic price-of-anarchy results; or one of them, at arguments of your own."""
+    from poagame.bounds import catalogue
+    from poagame.bounds.table import select
+
+    if as_json + as_markdown + as_csv > 1:
+        raise PoagameError("--json, --markdown and --csv are three formats; give one of them")
+    table = catalogue() if name is None else select(name, arguments or [])
+    if as_json:
+        typer.echo(json.dumps(table.to_dicts(), allow_nan=False))
+    elif as_markdown:
+        typer.echo(table.to_markdown(), nl=False)
+    elif as_csv:
+        typer.echo(table.to_csv(), nl=False)
+    else:
+        typer.echo(str(table) if name is None else "\n\n".join(row.describe() for row in table.rows))
+
+
 def _read(
     file: Path,
     format: str | None,

@@ -23,7 +23,7 @@ def poagame(*arguments: str | Path, ok: bool = True) -> subprocess.CompletedProc
 
 def test_help_names_the_commands() -> None:
     text = poagame("--help").stdout
-    for command in ("reproduce", "estimate", "convert"):
+    for command in ("reproduce", "estimate", "convert", "bounds", "claims"):
         assert command in text
 
 
@@ -120,3 +120,37 @@ def test_a_missing_file_and_a_bad_option_are_told() -> None:
     assert "nowhere.csv" in poagame("estimate", "nowhere.csv", ok=False).stderr
     wrong = poagame("estimate", shipped.path("agg5_sweep.requests"), "--cost", "true", ok=False)
     assert "'frozen', 'congestion', 'decision'" in wrong.stderr
+
+
+def test_bounds_as_a_table_and_one_by_one() -> None:
+    assert "nonatomic_polynomial(degree=2)" in poagame("bounds").stdout
+    assert "value      47.81863378" in poagame("bounds", "weighted_polynomial", "degree=3").stdout
+    lists = poagame("bounds", "bell_stidham", "service_rates=[4,1]", "arrival_rate=3", "--json").stdout
+    assert [row["value"] for row in json.loads(lists)] == [pytest.approx(1.2)]
+    endless = poagame("bounds", "bpr", "load_ratio=inf", "--csv").stdout
+    assert endless.splitlines()[1].startswith("nonatomic,bpr(load_ratio=inf),2.1505")
+    assert poagame("bounds", "mm1", "--markdown").stdout.startswith("## Nonatomic")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bounds", "mm2"], "did you mean mm1"),
+        (["bounds", "mm1", "utilisation=1"], "below 1"),
+        (["bounds", "mm1", "rho=0.5"], "mm1(utilisation)"),
+        (["bounds", "mm1", "utilisation"], "key=value"),
+        (["bounds", "--json", "--csv"], "three formats"),
+        (["claims", "prop9"], "no claim"),
+    ],
+)
+def test_bounds_and_claims_refuse_in_a_paragraph(arguments: list[str], message: str) -> None:
+    done = poagame(*arguments, ok=False)
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_claims_by_name() -> None:
+    known = poagame("claims", "--json").stdout
+    ids = [row["id"] for row in json.loads(known)]
+    assert len(ids) > 30
+    assert ids[0] in poagame("claims", ids[0]).stdout
