@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from poagame.bounds import tight_poa
+from poagame.estimator.frozen_game import frozen_index
 from poagame.latency import Polynomial
 from poagame.reproduce import reproduce
-from poagame.reproduce.b200 import CONCURRENCIES, TOPOLOGIES, frozen_index, routing_game
+from poagame.reproduce.b200 import CONCURRENCIES, TOPOLOGIES, routing_game
 from poagame.reproduce.pipeline import NUM_STEPS
 from poagame.reproduce.section import markdown
 from tests import oracles

@@ -14,6 +14,7 @@ import polars as pl
 
 from poagame.anarchy import price_of_anarchy
 from poagame.bounds import anarchy_value, tight_poa
+from poagame.estimator.frozen_game import frozen_index
 from poagame.games import RoutingGame
 from poagame.latency import Latency
 from poagame.measured import SweepTable, fit_latency, read_sweep
@@ -21,7 +22,6 @@ from poagame.measured.fit import LatencyFit
 from poagame.plotting import plot_curves, plot_latency_fit, plot_small_multiples
 from poagame.reproduce.section import Section
 from poagame.shipped import path
-from poagame.solvers.routing.transport import assign
 
 MAIN_SERIES = "b200_sxm meta-llama/Llama-3.1-70B trtllm fp8 TP4 agg 1024/1024"
 BLOCK_TOKENS = 16
@@ -114,14 +114,6 @@ def routing_game(
     home = np.arange(NUM_TEMPLATES) % workers
     overlap = np.where(home[:, None] == np.arange(workers), overlap_blocks, 0.0)
     return RoutingGame(latency, overlap[counts > 0], overlap_weight, multiplicity=counts[counts > 0])
-
-
-def frozen_index(game: RoutingGame, realised: float) -> float:
-    """Realised cost over an assignment on latencies frozen at what a lone request sees, ℓ(1), with ⌈C/W⌉ slots a worker."""
-    types = game.types()
-    slots = -(-game.num_players // game.num_actions)
-    frozen = np.repeat(np.asarray(game.latency(1.0))[:, None], slots, axis=1)
-    return realised / assign(frozen, -float(game.overlap_weight) * types.overlap, types.counts).cost
 
 
 def _excess(ratios: pl.Series) -> np.ndarray:

@@ -141,8 +141,8 @@ def test_beyond_what_was_looked_at_a_known_game_is_a_lower_bound() -> None:
 
 def test_values_of_any_size() -> None:
     assert bounds.caching_line(10**6).value == pytest.approx(math.sqrt(10**6) / 2, rel=2e-3)
-    assert bounds.caching_line(10**18).value == pytest.approx(1e9 / 2, rel=1e-6)
-    assert bounds.caching_ring(10**18).value == pytest.approx(1e9 / math.sqrt(8), rel=1e-6)
+    assert bounds.caching_line(10**30).value == pytest.approx(1e15 / 2, rel=1e-6)
+    assert bounds.caching_ring(10**30).value == pytest.approx(1e15 / math.sqrt(8), rel=1e-6)
     assert bounds.caching_uniform(10**6).value == 5e5
     assert bounds.caching_star(10**6).value == pytest.approx(2.0, rel=1e-5)
     assert bounds.caching_grid(3, 10**12).value == bounds.caching_grid(10**12, 3).value > 1e5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -122,10 +121,8 @@ def test_many_machines_by_chance() -> None:
     )
 
 
-def test_a_million_machines_at_once() -> None:
-    start = time.perf_counter()
+def test_a_million_machines() -> None:
     value = makespan_mixed(10**6).value
-    assert time.perf_counter() - start < 1.0
     assert makespan_mixed(10**5).value < value < makespan_mixed(10**7).value < 12.0
 
 

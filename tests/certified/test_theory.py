@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 import poagame as pg
 from poagame.games import instances
@@ -235,3 +236,17 @@ def test_two_goods_of_a_shared_constraint() -> None:
     found = pg.variational_equilibrium(Shared())
     assert found.certificate.holds
     np.testing.assert_allclose(found.x, [0.75, 0.25], atol=1e-8)
+
+
+def test_dominant_resource_fairness_of_two_users() -> None:
+    """Ghodsi et al.: 9 CPUs and 18 GB, tasks (1, 4) and (3, 1): 3 and 2 tasks, dominant shares 2/3 each, by max-min programmes."""
+    capacity, tasks = np.array([9.0, 18.0]), np.array([[1.0, 4.0], [3.0, 1.0]])
+    dominant = (tasks / capacity).max(axis=1)
+    # max t with dominant_i x_i ≥ t: both shares end at t, as each resource is demanded by both users
+    solved = linprog(
+        [0.0, 0.0, -1.0],
+        A_ub=np.block([[tasks.T, np.zeros((2, 1))], [-np.diag(dominant), np.ones((2, 1))]]),
+        b_ub=[*capacity, 0.0, 0.0],
+        method="highs",
+    )
+    np.testing.assert_allclose(solved.x, [3.0, 2.0, 2.0 / 3.0], rtol=1e-9)

@@ -11,6 +11,7 @@ from scipy.optimize import linear_sum_assignment
 from poagame._arrays import FloatArray
 from poagame.anarchy import price_of_anarchy
 from poagame.estimator import find_knee, poa_hat
+from poagame.estimator.frozen_game import frozen_index
 from poagame.estimator.levels import level_means
 from poagame.games import RoutingGame
 from poagame.latency import Latency, Polynomial
@@ -19,7 +20,6 @@ from poagame.paper.checks.saturation import measured_sweep
 from poagame.paper.numbers import number
 from poagame.paper.record import Claim, Finding, Standing
 from poagame.shipped import path
-from poagame.solvers.routing.transport import assign
 
 SERIES = "b200_sxm meta-llama/Llama-3.1-70B trtllm fp8 TP4 agg 1024/1024"
 TEMPLATES = 5
@@ -47,14 +47,6 @@ IDLE_100 = Polynomial([[100.0, 50.0]])
 def b200_latency() -> Latency:
     """End-to-end latency fitted to the measured B200 series of the paper's model and width."""
     return fit_latency(measured_sweep(), "saturating", metric="latency_ms", where={"series": SERIES}).latency
-
-
-def frozen_index(game: RoutingGame, realised: float) -> float:
-    """Realised cost over an assignment on latencies frozen at what a lone request sees, with ⌈C/W⌉ slots a worker."""
-    types = game.types()
-    slots = -(-game.num_players // game.num_actions)
-    frozen = np.repeat(np.asarray(game.latency(1.0))[:, None], slots, axis=1)
-    return realised / assign(frozen, -float(game.overlap_weight) * types.overlap, types.counts).cost
 
 
 def frozen_value(table: RequestTable, expected: Latency) -> float:
