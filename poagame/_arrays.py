@@ -41,6 +41,8 @@ def as_floats(value: ArrayLike, name: str) -> FloatArray:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name} must be an array of numbers; got {value!r:.80}") from error
+    except OverflowError as error:
+        raise InvalidInput(f"{name} holds a number beyond the range of floats") from error
     if not np.isfinite(array).all():
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise InvalidInput(f"{name} must be finite; entry {where} is {array[where]}")

@@ -11,6 +11,8 @@ equilibria, mixed and pure ones among them; the worst games attain them in pure 
 
 from __future__ import annotations
 
+from functools import partial
+
 from poagame.bounds._big import big_power, gamma, weighted_power
 from poagame.bounds.record import PoaBound
 from poagame.games.checks import whole
@@ -54,7 +56,7 @@ def atomic_polynomial(degree: int) -> PoaBound:
     Parameters
     ----------
     degree : int
-        d ≥ 1. Of a degree above 103 the worst game has costs beyond the range of floats, and the bound comes without it.
+        1 ≤ d ≤ 10¹⁸. Of a degree above 103 the worst game has costs beyond the range of floats, and the bound comes without it.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def atomic_polynomial(degree: int) -> PoaBound:
     >>> [atomic_polynomial(d).digits() for d in (1, 2, 100, 10**6)]
     ['2.5', '9.583333333', '6.010402429e+147', '8.217e+4943731']
     """
-    d = whole(degree, "degree", 1)
+    d = _golden.degree_of_powers(degree)
     value, log10 = gamma(d)
     buildable = d <= atomic.MOST_DEGREE
     return PoaBound(
@@ -76,7 +78,7 @@ def atomic_polynomial(degree: int) -> PoaBound:
         tight=buildable,
         source="Aland et al. 2011 [aland2011]; Roughgarden 2015 [roughgarden2015]",
         name="atomic_polynomial",
-        build=(lambda: atomic.polynomial_worst_case(d)) if buildable else None,
+        build=partial(atomic.polynomial_worst_case, d) if buildable else None,
         remark="" if buildable else "tight by [aland2011]; the costs of the worst game are beyond the range of floats",
         log10_value=log10,
     )
@@ -93,7 +95,7 @@ def atomic_polynomial_players(degree: int, players: int) -> PoaBound:
     Parameters
     ----------
     degree, players : int
-        d ≥ 1 and n ≥ 1.
+        1 ≤ d ≤ 10¹⁸ and n ≥ 1.
 
     Raises
     ------
@@ -105,16 +107,11 @@ def atomic_polynomial_players(degree: int, players: int) -> PoaBound:
     >>> [round(atomic_polynomial_players(2, n).value, 6) for n in (1, 2, 3, 4, 5)]
     [1.0, 4.0, 9.0, 9.583333, 9.583333]
     """
-    d, n = whole(degree, "degree", 1), whole(players, "players", 1)
+    d, n = _golden.degree_of_powers(degree), whole(players, "players", 1)
     few = n <= _golden.floor_golden(d) + 1
     value, log10 = big_power(n, d) if few else gamma(d)
     buildable = n == 1 or (atomic.few_players_fit(d, n) if few else d <= atomic.MOST_DEGREE)
-
-    def worst() -> CongestionGame:
-        if n == 1:
-            return _one_player()
-        return atomic.small_players_worst_case(d, n) if few else atomic.polynomial_worst_case(d)
-
+    worst = partial(atomic.small_players_worst_case, d, n) if few else partial(atomic.polynomial_worst_case, d)
     return PoaBound(
         value=value,
         kind="coarse correlated",
@@ -122,7 +119,7 @@ def atomic_polynomial_players(degree: int, players: int) -> PoaBound:
         tight=buildable,
         source="n^d derived here, with games of its own" if few else "Aland et al. 2011 [aland2011]",
         name="atomic_polynomial_players",
-        build=worst if buildable else None,
+        build=None if not buildable else _one_player if n == 1 else worst,
         remark="" if buildable else "tight, but the costs of the worst game are beyond the range of floats",
         log10_value=log10,
     )
@@ -138,25 +135,22 @@ def weighted_polynomial(degree: int) -> PoaBound:
     Parameters
     ----------
     degree : int
-        d ≥ 1.
+        1 ≤ d ≤ 10¹⁸.
 
     Raises
     ------
     InvalidInput
-        If the degree is no whole number of at least 1.
+        If the degree is no whole number in this range.
 
     Examples
     --------
     >>> [weighted_polynomial(d).digits() for d in (1, 2, 10**6)]
     ['2.618033989', '9.909268339', '1.879e+4943732']
     """
-    d = whole(degree, "degree", 1)
+    d = _golden.degree_of_powers(degree)
     value, log10 = weighted_power(d)
     finite = d <= weighted.MOST_DEGREE
-
-    def attained() -> CongestionGame:
-        return weighted.four_players() if d == 1 else weighted.weighted_attained(d)
-
+    attained = weighted.four_players if d == 1 else partial(weighted.weighted_attained, d)
     return PoaBound(
         value=value,
         kind="coarse correlated",
@@ -165,7 +159,7 @@ def weighted_polynomial(degree: int) -> PoaBound:
         source="Awerbuch, Azar and Epstein 2005 [awerbuch2005]; Aland et al. 2011 [aland2011]",
         name="weighted_polynomial",
         build=attained if finite else None,
-        approach=(lambda players: atomic.weighted_worst_case(d, players)) if finite else None,
+        approach=partial(atomic.weighted_worst_case, d) if finite else None,
         remark=""
         if finite
         else "tight by [aland2011] and the construction of weighted_attained, of too many players to build",
@@ -188,7 +182,7 @@ def symmetric_affine(players: int) -> PoaBound:
     Parameters
     ----------
     players : int
-        n ≥ 1.
+        n ≥ 1. Of more than 119 the game is too large to build, and the bound comes without it.
 
     Raises
     ------
@@ -201,15 +195,16 @@ def symmetric_affine(players: int) -> PoaBound:
     [1.0, 1.6, 1.857143, 2.0, 2.090909]
     """
     n = whole(players, "players", 1)
-
+    buildable = symmetric.symmetric_affine_fits(n)
     return PoaBound(
         value=(5 * n - 2) / (2 * n + 1),
         kind="coarse correlated",
         valid_for=f"unweighted congestion games of {n} players with the same actions and affine latencies",
-        tight=True,
+        tight=buildable,
         source="Christodoulou and Koutsoupias 2005 [christodoulou2005]; proof for coarse correlated equilibria and games derived here",
         name="symmetric_affine",
-        build=(lambda: symmetric.symmetric_affine(n)) if n > 1 else _one_player,
+        build=None if not buildable else partial(symmetric.symmetric_affine, n) if n > 1 else _one_player,
+        remark="" if buildable else "attained by `instances.symmetric_affine`, of too many players to build here",
     )
 
 

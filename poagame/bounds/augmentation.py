@@ -7,15 +7,15 @@ r"""Resource augmentation: how much more traffic the optimum must carry to cost 
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
 from numpy.typing import ArrayLike
 
 from poagame.bounds.latency_classes import anarchy_value
-from poagame.bounds.nonatomic import degree_of, pigou_optimum
+from poagame.bounds.nonatomic import degree_of
 from poagame.bounds.record import PoaBound
-from poagame.games.checks import positive
-from poagame.games.instances.nonatomic import mm1_pigou, pigou
+from poagame.games.checks import positive, whole
+from poagame.games.instances.nonatomic import mm1_pigou, pigou, pigou_optimum
 from poagame.games.network import NetworkRouting
 from poagame.latency import Latency
 
@@ -24,8 +24,9 @@ def demand_augmentation(gamma: float = 1.0) -> PoaBound:
     r"""The equilibrium costs at most 1/γ times the optimum of 1 + γ times the demand, :math:`\gamma\,C(f_r) \le C(f^*_{(1+\gamma) r})`.
 
     For any nondecreasing latencies [roughgarden2002]_; the value is the factor 1 + γ of the demand, 2 for γ = 1. On Pigou's links of
-    degree d the optimum of demand R costs R − β(d) and the equilibrium 1, so that γ + β(d) is needed, which tends to
-    1 + γ.
+    degree d the equilibrium costs 1. The optimum puts :math:`x^* = (d+1)^{-1/d}` on the steep link, and so costs R − β(d) at demands
+    R ≥ x*, and :math:`R^{d+1}` at smaller ones: γ + β(d) is needed if γ ≥ x*/(d + 1) (its cost at x*), else :math:`\gamma^{1/(d+1)}`.
+    The former is so of all large d, and tends to 1 + γ.
 
     Parameters
     ----------
@@ -43,11 +44,6 @@ def demand_augmentation(gamma: float = 1.0) -> PoaBound:
     2.0
     """
     g = positive(gamma, "gamma")
-
-    def links(size: int) -> NetworkRouting:
-        game = pigou(size)
-        return game.named(game.source, **{**game.certified, "augmentation": g + 1.0 - game.certified["optimum_cost"]})
-
     return PoaBound(
         value=1.0 + g,
         kind="wardrop",
@@ -57,7 +53,7 @@ def demand_augmentation(gamma: float = 1.0) -> PoaBound:
         source="Roughgarden and Tardos 2002 [roughgarden2002]",
         name="demand_augmentation",
         measure="augmentation",
-        approach=links,
+        approach=partial(_pigou_needing, g),
     )
 
 
@@ -90,7 +86,7 @@ def sharp_augmentation(degree: float) -> PoaBound:
         source="Correa, Schulz, Stier-Moses 2008 [correa2008]",
         name="sharp_augmentation",
         measure="augmentation",
-        build=lambda: pigou(d),
+        build=partial(pigou, d),
     )
 
 
@@ -154,5 +150,18 @@ def mm1_capacity_augmentation() -> PoaBound:
         source="Roughgarden and Tardos 2002 [roughgarden2002]; tightness derived here",
         name="mm1_capacity_augmentation",
         measure="augmentation",
-        approach=lambda size: mm1_pigou(1.0 - 1.0 / (math.pow(size, 2.0) + 1.0)),
+        approach=_queue_near_capacity,
     )
+
+
+def _pigou_needing(gamma: float, size: int) -> NetworkRouting:
+    """Pigou's links of a degree, and the demand whose optimum costs γ times the equilibrium."""
+    game = pigou(whole(size, "size", 1))
+    turn, saved = game.certified["optimum_load"], 1.0 - game.certified["optimum_cost"]
+    needed = gamma + saved if gamma >= turn / (size + 1.0) else gamma ** (1.0 / (size + 1.0))
+    return game.named(game.source, **{**game.certified, "augmentation": needed})
+
+
+def _queue_near_capacity(size: int) -> NetworkRouting:
+    # beyond ten million the free capacity 1/(size² + 1) would be lost beside 1
+    return mm1_pigou(1.0 - 1.0 / (whole(size, "size", 1, 10**7) ** 2 + 1.0))

@@ -11,6 +11,7 @@ as much as the other have price of anarchy of order M, for the dear one may hold
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from poagame.bounds.record import PoaBound
 from poagame.games.caching import CachingGame
@@ -19,6 +20,8 @@ from poagame.games.instances import caching as instances
 from poagame.games.instances.placement import MAX_SETS, PlacedFarOff, grid_costs, line_costs, ring_costs
 
 ENUMERATED = f"up to {MAX_SETS} nodes no equilibrium at any placement cost is worse (all placements, all placement costs looked at)"
+
+NOT_BUILT = f"shown by a game of more than {instances.MAX_NODES:,} nodes, too large to build here"
 
 
 def caching_uniform(nodes: int) -> PoaBound:
@@ -53,10 +56,11 @@ def caching_uniform(nodes: int) -> PoaBound:
         n / 2,
         "pure",
         f"selfish caching, {n} nodes in a metric, equal demands, one placement cost",
-        True,
+        _buildable(n),
         "own proof; order n is chun2004",
         "caching_uniform",
-        build=lambda: instances.caching_uniform_worst(n),
+        build=partial(instances.caching_uniform_worst, n) if _buildable(n) else None,
+        remark="" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -76,11 +80,11 @@ def caching_weighted(nodes: int) -> PoaBound:
         float(n),
         "pure",
         f"selfish caching, {n} nodes in a metric, any demands, one placement cost",
-        True,
+        _buildable(n),
         "own proof; order n is chun2004",
         "caching_weighted",
-        approach=lambda size: instances.caching_uniform_worst(n, 1.0 / whole(size, "size", 1)),
-        remark="approached as the demand of one node vanishes, never attained",
+        approach=partial(_hardly_asking, n) if _buildable(n) else None,
+        remark="approached as the demand of one node vanishes, never attained" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -97,10 +101,11 @@ def caching_directed(nodes: int) -> PoaBound:
         float(n),
         "pure",
         f"selfish caching, {n} nodes, any distances and demands, one placement cost",
-        True,
+        _buildable(n),
         "own proof; order n is chun2004",
         "caching_directed",
-        build=lambda: instances.caching_directed_worst(n),
+        build=partial(instances.caching_directed_worst, n) if _buildable(n) else None,
+        remark="" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -120,10 +125,11 @@ def caching_complete(nodes: int) -> PoaBound:
         1.0,
         "pure",
         f"selfish caching, complete graph of {n} nodes, equal distances and demands, one placement cost",
-        True,
+        _buildable(n),
         "chun2004; own proof",
         "caching_complete",
-        build=lambda: instances.caching_complete(n),
+        build=partial(instances.caching_complete, n) if _buildable(n) else None,
+        remark="" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -149,11 +155,11 @@ def caching_complete_unequal(nodes: int) -> PoaBound:
         2.0,
         "pure",
         f"selfish caching, complete graph of {n} nodes, equal distances, any demands, one placement cost",
-        True,
+        _buildable(n),
         "own proof",
         "caching_complete_unequal",
-        approach=lambda size: instances.caching_complete(n, demand=[1.0] + [1.0 / whole(size, "size", 1)] * (n - 1)),
-        remark="approached as all demands but one vanish, never attained",
+        approach=partial(_one_asking, n) if _buildable(n) else None,
+        remark="approached as all demands but one vanish, never attained" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -174,10 +180,11 @@ def caching_star(nodes: int) -> PoaBound:
         (2 * n - 1) / (n + 1),
         "pure",
         f"selfish caching, star of {n} nodes with equal edges, unit demands, any one placement cost",
-        True,
+        _buildable(n),
         "own proof; topology of chun2004",
         "caching_star",
-        build=lambda: instances.caching_star(n),
+        build=partial(instances.caching_star, n) if _buildable(n) else None,
+        remark="" if _buildable(n) else NOT_BUILT,
     )
 
 
@@ -192,7 +199,7 @@ def caching_line(nodes: int) -> PoaBound:
         If nodes is no whole number of at least 2.
     """
     n, costs = whole(nodes, "nodes", 2), line_costs(nodes)
-    return _far_off(costs, n, f"line of {n} nodes", "caching_line", lambda: instances.caching_line(n))
+    return _far_off(costs, n, f"line of {n} nodes", "caching_line", partial(instances.caching_line, n))
 
 
 def caching_ring(nodes: int) -> PoaBound:
@@ -206,7 +213,7 @@ def caching_ring(nodes: int) -> PoaBound:
         If nodes is no whole number of at least 3.
     """
     n, costs = whole(nodes, "nodes", 3), ring_costs(nodes)
-    return _far_off(costs, n, f"ring of {n} nodes", "caching_ring", lambda: instances.caching_ring(n))
+    return _far_off(costs, n, f"ring of {n} nodes", "caching_ring", partial(instances.caching_ring, n))
 
 
 def caching_grid(rows: int, columns: int | None = None) -> PoaBound:
@@ -238,7 +245,7 @@ def caching_grid(rows: int, columns: int | None = None) -> PoaBound:
         )
     else:
         costs = grid_costs(height, width)
-    return _far_off(costs, n, shape, "caching_grid", lambda: instances.caching_grid(height, width))
+    return _far_off(costs, n, shape, "caching_grid", partial(instances.caching_grid, height, width))
 
 
 def caching_two_clusters(nodes: int) -> PoaBound:
@@ -259,12 +266,14 @@ def caching_two_clusters(nodes: int) -> PoaBound:
         (1 + n // 2) / 2,
         "pure",
         f"selfish caching, {n} nodes in two colocated clusters, unit demands, one placement cost",
-        True,
+        _buildable(n),
         "own proof; order n is chun2004",
         "caching_two_clusters",
         "price of stability",
-        approach=lambda size: instances.caching_two_clusters(n, 1.0 + whole(size, "size", 1)),
-        remark="approached as the distance of the clusters tends to the placement cost, never attained for n >= 4",
+        approach=partial(_just_too_near, n) if _buildable(n) else None,
+        remark="approached as the distance of the clusters tends to the placement cost, never attained for n >= 4"
+        if _buildable(n)
+        else NOT_BUILT,
     )
 
 
@@ -282,7 +291,24 @@ def caching_payment() -> PoaBound:
         "caching_payment",
         "price of stability",
         remark="quoted and not derived here; worst equilibria of the payment game may cost more",
+        standing="quoted",
     )
+
+
+def _buildable(nodes: int) -> bool:
+    return nodes <= instances.MAX_NODES
+
+
+def _hardly_asking(nodes: int, size: int) -> CachingGame:
+    return instances.caching_uniform_worst(nodes, 1.0 / whole(size, "size", 1))
+
+
+def _one_asking(nodes: int, size: int) -> CachingGame:
+    return instances.caching_complete(nodes, demand=[1.0] + [1.0 / whole(size, "size", 1)] * (nodes - 1))
+
+
+def _just_too_near(nodes: int, size: int) -> CachingGame:
+    return instances.caching_two_clusters(nodes, 1.0 + whole(size, "size", 1))
 
 
 def _far_off(costs: PlacedFarOff, nodes: int, topology: str, name: str, build: Callable[[], CachingGame]) -> PoaBound:
@@ -295,6 +321,6 @@ def _far_off(costs: PlacedFarOff, nodes: int, topology: str, name: str, build: C
         "own derivation; topology of chun2004",
         name,
         side="upper" if exact else "lower",
-        build=build,
+        build=build if _buildable(nodes) else None,
         remark=ENUMERATED if exact else f"the value of a known game; {ENUMERATED}",
     )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, as_floats, require
 from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput
+from poagame.games.checks import whole
 from poagame.games.network import NetworkRouting
 from poagame.latency import Latency, Polynomial, Tabulated
 from poagame.latency.base import Preloaded, Scaled, Shifted, Sum
@@ -100,20 +101,7 @@ def anarchy_value(latency: Latency, max_load: ArrayLike) -> PoaBound:
     ]
     worst = int(np.argmin([share for share, _, _ in pairs]))
     share, x, r = pairs[worst]
-    link, top = _member(latency, worst), float(limits[worst])
-
-    def pair(demand: float, used: float) -> NetworkRouting:
-        price = float(np.ravel(link(demand))[0])
-        spared = used * float(np.ravel(link(used))[0]) + (demand - used) * price
-        game = NetworkRouting.parallel(Stacked.of([link, Polynomial([price])]), demand)
-        return game.named(
-            "correa2008, the pair that attains the anarchy value",
-            poa=demand * price / spared,
-            equilibrium_cost=demand * price,
-            optimum_cost=spared,
-            optimum_load=used,
-        )
-
+    link = _member(latency, worst)
     loads = f"loads up to {limits[0]:g}" if (limits == limits[0]).all() else "loads up to those given"
     which = "this latency" if members == 1 else f"these {members} latencies"
     return PoaBound(
@@ -123,14 +111,38 @@ def anarchy_value(latency: Latency, max_load: ArrayLike) -> PoaBound:
         tight=True,
         source="Correa, Schulz, Stier-Moses 2008, Theorem 3.8 [correa2008]; value computed",
         name="anarchy_value",
-        build=None if share == 0 else lambda: pair(r, x),
-        approach=None if share > 0 else lambda size: pair(x + (top - x) / (size + 1.0), x),
+        build=None if share == 0 else partial(_pair, link, x, r),
+        approach=None if share > 0 else partial(_steeper_pair, link, x, r),
         remark="computed: exact for piecewise linear latencies, to about 1e-9 for others",
     )
 
 
+def _pair(link: Latency, used: float, demand: float) -> NetworkRouting:
+    """A link and the constant that it costs at the demand, of which the optimum uses it for a part."""
+    price = float(np.ravel(link(demand))[0])
+    spared = used * float(np.ravel(link(used))[0]) + (demand - used) * price
+    game = NetworkRouting.parallel(Stacked.of([link, Polynomial([price])]), demand)
+    return game.named(
+        "correa2008, the pair that attains the anarchy value",
+        poa=demand * price / spared,
+        equilibrium_cost=demand * price,
+        optimum_cost=spared,
+        optimum_load=used,
+        augmentation=2.0 - spared / (demand * price),  # more demand goes over the constant
+    )
+
+
+def _steeper_pair(link: Latency, free: float, most: float, size: int) -> NetworkRouting:
+    """The pair at a demand just above the free load of the link, the nearer the larger the size."""
+    above = (most - free) / (whole(size, "size", 1, 10**9) + 1.0)
+    return _pair(link, free, free + above)
+
+
 def _worst_pair(link: Latency, top: float) -> tuple[float, float, float]:
-    """(1/α, x, r): the least cost of demand r on ℓ and the constant ℓ(r), over the cost of all on ℓ, and its loads."""
+    """(1/α, x, r): the least cost of demand r on ℓ and the constant ℓ(r), over the cost of all on ℓ, and its loads.
+
+    With 1/α = 0 the link is free up to x, and the optimum of demands from there up to r uses it up to x.
+    """
     kinks, straight = bends(link)
     kinks = np.unique(kinks[(kinks > 0) & (kinks < top)])
     return _of_pieces(link, np.array([0.0, *kinks, top])) if straight else _by_search(link, kinks, top)
@@ -141,7 +153,8 @@ def _of_pieces(link: Latency, knots: FloatArray) -> tuple[float, float, float]:
     height = np.ravel(link(knots))
     idle = int(np.flatnonzero(height == 0).max(initial=0))
     if idle > 0:
-        return 0.0, float(knots[idle]), float(knots[idle])
+        # on the first piece that rises, x ℓ(x) does so at the price ℓ(r) of the other link as soon as it is paid, if r ≤ 2x
+        return 0.0, float(knots[idle]), float(min(knots[idle + 1], 2.0 * knots[idle]))
     slope = np.diff(height) / np.diff(knots)
     intercept = height[:-1] - slope * knots[:-1]
     left, right = knots[:-1], knots[1:]

@@ -5,13 +5,12 @@ r"""Load balancing of jobs that split, and no-regret play of smooth games.
 
 from __future__ import annotations
 
-import math
+from functools import partial
 
-from poagame._arrays import require
 from poagame.bounds.record import PoaBound
-from poagame.errors import InvalidInput
+from poagame.bounds.smoothness import Smoothness
 from poagame.games.checks import whole
-from poagame.games.instances.splittable import half_load_balancing
+from poagame.games.instances.splittable import MOST_JOBS, half_load_balancing
 
 
 def fractional_load_balancing(players: int) -> PoaBound:
@@ -25,7 +24,7 @@ def fractional_load_balancing(players: int) -> PoaBound:
     Parameters
     ----------
     players : int
-        n ≥ 1.
+        n ≥ 1. Of more than 4,096 the game is not built.
 
     Raises
     ------
@@ -42,10 +41,11 @@ def fractional_load_balancing(players: int) -> PoaBound:
         value=2.0 - 1.0 / n,
         kind="pure",
         valid_for=f"{n} jobs split over servers of linear delay that count half of their own load",
-        tight=True,
+        tight=n <= MOST_JOBS,
         source="own derivation: the social cost lies between the potential and 2 - 1/n times it",
         name="fractional_load_balancing",
-        build=lambda: half_load_balancing(n),
+        build=partial(half_load_balancing, n) if n <= MOST_JOBS else None,
+        remark="" if n <= MOST_JOBS else "attained by `instances.half_load_balancing`, of too many jobs to build here",
     )
 
 
@@ -70,15 +70,11 @@ def no_regret(lam: float, mu: float) -> PoaBound:
     >>> no_regret(5 / 3, 1 / 3).value  # affine congestion games
     2.5
     """
-    for name, number in (("lam", lam), ("mu", mu)):
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise InvalidInput(f"{name} must be a finite number; got {number!r:.80}")
-    require(mu < 1.0, f"mu must be below 1, or smoothness bounds nothing; got {mu}")
-    require(lam > 0 and lam + mu >= 1.0 - 1e-12, f"lam + mu must be at least 1 and lam positive; got {lam} and {mu}")
+    pair = Smoothness(lam, mu)
     return PoaBound(
-        value=lam / (1.0 - mu),
+        value=pair.poa,
         kind="coarse correlated",
-        valid_for=f"({lam:g}, {mu:g})-smooth games",
+        valid_for=f"({pair.lam:g}, {pair.mu:g})-smooth games",
         tight=False,
         source="Roughgarden 2015, Theorem on smooth games [roughgarden2015]",
         name="no_regret",

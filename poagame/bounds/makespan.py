@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from poagame._arrays import require
 from poagame.bounds.record import PoaBound
 from poagame.games.checks import whole
+from poagame.games.congestion import CongestionGame
 from poagame.games.instances import atomic
 
 EXACT_MACHINES = 32
@@ -35,7 +37,7 @@ def makespan_identical(machines: int) -> PoaBound:
     Parameters
     ----------
     machines : int
-        m ≥ 2.
+        m ≥ 2. Of more than 3,000 the game is not built.
 
     Raises
     ------
@@ -52,10 +54,13 @@ def makespan_identical(machines: int) -> PoaBound:
         value=float(2 - Fraction(2, m + 1)),
         kind="pure",
         valid_for=f"jobs on {m} equal machines, largest load",
-        tight=True,
+        tight=m <= atomic.MOST_MACHINES,
         source="Finn and Horowitz 1979 [finn1979]",
         name="makespan_identical",
-        build=lambda: atomic.makespan_identical(m),
+        build=partial(atomic.makespan_identical, m) if m <= atomic.MOST_MACHINES else None,
+        remark=""
+        if m <= atomic.MOST_MACHINES
+        else "attained by `instances.makespan_identical`, of too many jobs to build here",
     )
 
 
@@ -94,7 +99,7 @@ def makespan_mixed(machines: int) -> PoaBound:
         source="Koutsoupias and Papadimitriou 1999 [koutsoupias1999]",
         name="makespan_mixed",
         side="upper" if two else "lower",
-        build=None if game is None else lambda: game,
+        build=None if game is None else partial(_built, game),
         remark="" if two else "of the uniform equilibrium; the largest is known up to a constant factor [czumaj2007]",
     )
 
@@ -127,6 +132,11 @@ def expected_largest_load(machines: int) -> float:
     return mean
 
 
+def _built(game: CongestionGame) -> CongestionGame:
+    """The game whose exact fractions were added up already."""
+    return game
+
+
 def makespan_related(machines: int) -> PoaBound:
     """(1 + √(4m − 3))/2 for pure equilibria on m machines of any speeds [feldmann2003]_; two and three machines attain it.
 
@@ -154,7 +164,7 @@ def makespan_related(machines: int) -> PoaBound:
         tight=few,
         source="Feldmann et al. 2003 [feldmann2003]; Koutsoupias and Papadimitriou 1999 [koutsoupias1999]",
         name="makespan_related",
-        build=(lambda: atomic.makespan_related(m)) if few else None,
+        build=partial(atomic.makespan_related, m) if few else None,
         remark=""
         if few
         else "said to be tight for 4 and 5 machines, without a game here; for many the truth is of order log m / log log m [czumaj2007]",

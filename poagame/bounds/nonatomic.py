@@ -14,11 +14,24 @@ number of commodities, has a larger ratio. `anarchy_value` computes it for laten
 from __future__ import annotations
 
 import math
+from functools import partial
+
+import numpy as np
 
 from poagame._arrays import require
 from poagame.bounds.record import PoaBound
-from poagame.games.checks import positive
-from poagame.games.instances.nonatomic import bpr_pigou, braess, mm1_pigou, monomial_pigou, pigou
+from poagame.games.checks import is_number, positive, shown, whole
+from poagame.games.instances.nonatomic import (
+    FAINTEST,
+    bpr_pigou,
+    braess,
+    equal_smoothness,
+    mm1_pigou,
+    monomial_pigou,
+    monomial_pigou_fits,
+    pigou,
+    pigou_optimum,
+)
 from poagame.games.network import NetworkRouting
 
 
@@ -70,7 +83,7 @@ def nonatomic_polynomial(degree: float) -> PoaBound:
         tight=True,
         source="Roughgarden 2003 [roughgarden2003]",
         name="nonatomic_polynomial",
-        build=lambda: pigou(d),
+        build=partial(pigou, d),
     )
 
 
@@ -101,7 +114,7 @@ def mm1(utilisation: float) -> PoaBound:
         tight=True,
         source="Roughgarden 2003 [roughgarden2003]",
         name="mm1",
-        build=lambda: mm1_pigou(rho),
+        build=partial(mm1_pigou, rho),
     )
 
 
@@ -128,7 +141,7 @@ def bpr(load_ratio: float, b: float = 0.15, power: float = 4.0) -> PoaBound:
     (1.0750164, 2.1505018)
     """
     b, power = positive(b, "b"), positive(power, "power")
-    endless = load_ratio == math.inf
+    endless = isinstance(load_ratio, float | np.floating) and load_ratio == math.inf
     ratio = math.inf if endless else positive(load_ratio, "load_ratio")
     exponent = math.log(b) + power * math.log(ratio)  # of bZ^p, which may be beyond the range of floats
     bent = math.exp(min(exponent, 709.0))
@@ -137,20 +150,22 @@ def bpr(load_ratio: float, b: float = 0.15, power: float = 4.0) -> PoaBound:
     value = 1.0 / (best if endless else best + (1.0 - best) / (1.0 + bent))
     # bZ^p beyond 1e16 times 1: the road is a monomial to the last digit, and only its limit can be built
     limit = endless or exponent > 37.0
-
-    def road(size: int) -> NetworkRouting:
-        return bpr_pigou((size / b) ** (1.0 / power), b, power)
+    if limit:  # the road of size 10^4 must be within the range of floats, and the ratio that is near 1 at high powers in their digits
+        buildable = abs(math.log(b)) < 300.0 and abs(math.log(1e4 / b)) < 300.0 * power and power < 1e10
+    else:
+        buildable = abs(math.log(b)) + power * abs(math.log(ratio)) < 600.0
+    remark = "approached by roads with b Z^p = size" if limit else ""
 
     return PoaBound(
         value=value,
         kind="wardrop",
         valid_for=f"networks of roads t (1 + {b:g} (x/c)^{power:g}) with loads up to {ratio:g} times c, and constant times",
-        tight=True,
+        tight=buildable,
         source="Correa, Schulz, Stier-Moses 2004 [correa2004]; Roughgarden 2003 [roughgarden2003]",
         name="bpr",
-        build=None if limit else lambda: bpr_pigou(ratio, b, power),
-        approach=road if limit else None,
-        remark="approached by roads with b Z^p = size" if limit else "",
+        build=partial(bpr_pigou, ratio, b, power) if buildable and not limit else None,
+        approach=partial(_road, b, power) if buildable and limit else None,
+        remark=remark if buildable else "tight, but the roads that show it are beyond the range of floats",
     )
 
 
@@ -169,34 +184,40 @@ def monomials(low: float, high: float) -> PoaBound:
     Parameters
     ----------
     low, high : float
-        0 ≤ s ≤ d. With s = 0 there are constants, and the bound is that of `nonatomic_polynomial`; with s = d equilibrium and
+        s = 0 or 10⁻³⁰⁰ ≤ s ≤ d. With s = 0 there are constants, and the bound is that of `nonatomic_polynomial`; with s = d equilibrium and
         optimum coincide.
 
     Raises
     ------
     InvalidInput
-        Unless 0 ≤ low ≤ high, high positive and finite.
+        Unless low is 0 or at least 10⁻³⁰⁰, low ≤ high, and high positive and finite.
 
     Examples
     --------
     >>> round(monomials(1, 2).value, 7), round(729 / 704, 7)
     (1.0355114, 1.0355114)
     """
-    s, d = 0.0 if low == 0 and not isinstance(low, bool) else positive(low, "low"), positive(high, "high")
-    require(s <= d, f"low must be at most high; got {low} and {high}")
+    s, d = 0.0 if is_number(low) and low == 0 else positive(low, "low"), positive(high, "high")
+    require(s <= d, f"low must be at most high; got {shown(low)} and {shown(high)}")
+    require(s == 0.0 or s >= FAINTEST, f"low must be 0 or at least {FAINTEST:g}; got {low}. Take 0 for it")
     valid_for = f"networks of sums of powers of the load between {s:g} and {d:g} with nonnegative coefficients"
     source = "Dumrauf and Gairing 2006 [dumrauf2006]; closed form and links derived here"
     if s == 0:
-        value, build = 1.0 / pigou_optimum(d), lambda: pigou(d)
+        value, build, buildable = 1.0 / pigou_optimum(d), partial(pigou, d), True
     else:
+        buildable = monomial_pigou_fits(s, d)
         # of degrees that agree to the sixth digit it is 1 to the thirteenth, and 0/0 in the closed form
-        value, build = 1.0 if d - s <= 1e-6 * d else _two_degrees(s, d), lambda: monomial_pigou(s, d)
-    return PoaBound(value, "wardrop", valid_for, True, source, name="monomials", build=build)
-
-
-def pigou_optimum(degree: float) -> float:
-    """Optimum of Pigou's links 1 and x^d over their equilibrium, 1 − β = 1/α, without loss of digits."""
-    return (1.0 - degree * math.expm1(-math.log1p(degree) / degree)) / (degree + 1.0)
+        value, build = 1.0 if d - s <= 1e-6 * d else _two_degrees(s, d), partial(monomial_pigou, s, d)
+    return PoaBound(
+        value,
+        "wardrop",
+        valid_for,
+        buildable,
+        source,
+        name="monomials",
+        build=build if buildable else None,
+        remark="" if buildable else "tight, but the links that show it are beyond the range of floats",
+    )
 
 
 def degree_of(value: object) -> float:
@@ -208,7 +229,7 @@ def degree_of(value: object) -> float:
         If it is no finite number of at least 1.
     """
     degree = positive(value, "degree")
-    require(degree >= 1.0, f"degree must be at least 1; got {value!r:.80}. monomials(low, high) has lower powers")
+    require(degree >= 1.0, f"degree must be at least 1; got {shown(value)}. monomials(low, high) has lower powers")
     return degree
 
 
@@ -221,12 +242,16 @@ def below_one(value: object, name: str) -> float:
         If it is not.
     """
     number = positive(value, name)
-    require(number < 1.0, f"{name} must be below 1, where queues stay finite; got {value!r:.80}")
+    require(number < 1.0, f"{name} must be below 1, where queues stay finite; got {shown(value)}")
     return number
 
 
+def _road(b: float, power: float, size: int) -> NetworkRouting:
+    """The road that is loaded so much that its delay is size times its free time."""
+    size = whole(size, "size", 1, 10**15)
+    return bpr_pigou(math.exp(min(math.log(size / b) / power, 600.0)), b, power)
+
+
 def _two_degrees(low: float, high: float) -> float:
-    bend_low, bend_high = (math.log1p(-1.0 / (q + 1.0)) - math.log1p(q) / q for q in (low, high))
-    log_rate = (bend_low - bend_high) / (1.0 / low - 1.0 / high)
-    log_mu = bend_high - log_rate / high
+    log_rate, log_mu = equal_smoothness(low, high)
     return math.exp(log_rate) / -math.expm1(log_mu)

@@ -12,6 +12,7 @@ mean service times of waiting and :math:`\rho = \lambda/\mu` the offered load. R
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -80,6 +81,7 @@ def naor(utilisation: float, benefit: float | None = None) -> PoaBound:
         tight=False,
         source="Naor 1969 [naor1969]; Gilboa-Freedman, Hassin, Kerner 2014 [gilboa2014]; computed here",
         name="naor",
+        measure="welfare ratio",
         remark=f"{remark + '; ' if remark else ''}exact, but of welfare in a queue that is no game of this library",
     )
 
@@ -111,27 +113,33 @@ def edelson_hildebrand(utilisation: float, benefit: float) -> PoaBound:
     """
     rho, nu = positive(utilisation, "utilisation"), positive(benefit, "benefit")
     require(nu > 1.0, f"benefit must exceed 1: at {nu:g} mean service times nobody gains by joining")
-    best = min(rho, 1.0 - 1.0 / math.sqrt(nu))
-
-    def welfare(x: float) -> float:
-        return x * (nu - 1.0 / (1.0 - x))
-
-    def links() -> NetworkRouting:
-        game = NetworkRouting.parallel(Stacked.of([MM1(1.0), Polynomial([nu])]), rho)
-        joined = min(rho, 1.0 - 1.0 / nu)
-        cost, least = nu * rho - welfare(joined), nu * rho - welfare(best)
-        return game.named("edelson1975", poa=cost / least, equilibrium_cost=cost, optimum_cost=least)
-
+    selfish, best = _joining(rho, nu)
     return PoaBound(
-        value=math.inf if rho >= 1.0 - 1.0 / nu else welfare(best) / welfare(rho),
+        value=best / selfish if selfish > 0.0 else math.inf,
         kind="wardrop",
         valid_for=f"M/M/1 queues that customers do not see, offered load {rho:g}, benefit {nu:g} mean service times",
         tight=False,
         source="Edelson and Hildebrand 1975 [edelson1975]; derived here",
         name="edelson_hildebrand",
-        build=links,
+        measure="welfare ratio",
+        build=partial(_queue_or_away, rho, nu) if nu * rho < math.inf else None,
         remark="exact, but of welfare; the price of anarchy of the instance is of costs",
     )
+
+
+def _joining(rho: float, nu: float) -> tuple[float, float]:
+    """Welfare of customers who join unseen, at the equilibrium and at the optimum."""
+    # x (ν − 1/(1 − x)), which is (√ν − 1)² at 1 − 1/√ν
+    offered = rho * (nu - 1.0 / (1.0 - rho)) if rho < 1.0 - 1.0 / nu else 0.0
+    return offered, offered if rho <= 1.0 - 1.0 / math.sqrt(nu) else (math.sqrt(nu) - 1.0) ** 2
+
+
+def _queue_or_away(rho: float, nu: float) -> NetworkRouting:
+    """The queue and the constant ν of staying away, as two links."""
+    selfish, best = _joining(rho, nu)
+    cost, least = nu * rho - selfish, nu * rho - best
+    game = NetworkRouting.parallel(Stacked.of([MM1(1.0), Polynomial([nu])]), rho)
+    return game.named("edelson1975", poa=cost / least, equilibrium_cost=cost, optimum_cost=least)
 
 
 def _ratio(rho: float, nu: float) -> float:
@@ -150,12 +158,12 @@ def _powers(rho: float, size: int) -> FloatArray:
 
 
 def _welfare(rho: float, nu: float, size: int) -> float:
-    """S(n), of sums that stay finite: for ρ > 1 in powers of 1/ρ, counted from the full queue."""
-    powers = _powers(min(rho, 1.0 / rho), size + 1)
-    total, mean = powers.sum(), float((np.arange(size + 1) * powers).sum() / powers.sum())
-    if rho <= 1.0:
-        return nu * rho * float(powers[:-1].sum() / total) - mean
-    return nu * (1.0 - float(powers[-1] / total)) - (size - mean)
+    """S(n), over ρ if ρ ≤ 1; of sums that stay finite, in powers of 1/ρ counted from the full queue if ρ > 1, and of no negative term."""
+    powers = _powers(rho if rho <= 1.0 else 1.0 / rho, size + 1)
+    joined = np.arange(size)
+    # whoever joins n − 1 others gains ν − n
+    gain = nu - 1.0 - joined if rho <= 1.0 else nu - size + joined
+    return float((gain * powers[:-1]).sum() / powers.sum())
 
 
 def _supremum(rho: float) -> tuple[float, int, int]:

@@ -13,15 +13,16 @@ Customers that see a queue or do not, and may stay away, are in `observable_queu
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import require
 from poagame.bounds.record import PoaBound
-from poagame.games.checks import whole
+from poagame.games.checks import shown, whole
 from poagame.games.instances.nonatomic import cohen_kelly as cohen_kelly_network
-from poagame.games.instances.queues import contended_servers, mm1_servers, parallel_queues
+from poagame.games.instances.queues import MOST_SERVERS, contended_servers, mm1_servers, parallel_queues
 from poagame.games.network import NetworkRouting
 
 
@@ -33,7 +34,7 @@ def haviv_roughgarden(servers: int) -> PoaBound:
     Parameters
     ----------
     servers : int
-        N ≥ 1.
+        N ≥ 1. Of more than a million no sequence of games is built.
 
     Raises
     ------
@@ -47,15 +48,17 @@ def haviv_roughgarden(servers: int) -> PoaBound:
     (3.0, 2.98806)
     """
     n = whole(servers, "servers", 1)
+    buildable = n <= MOST_SERVERS
     return PoaBound(
         value=float(n),
         kind="wardrop",
         valid_for=f"{n} parallel M/M/1 servers of any rates, unobservable, with any arrivals that they can serve",
-        tight=True,
+        tight=buildable,
         source="Haviv and Roughgarden 2007 [haviv2007]",
         name="haviv_roughgarden",
-        build=(lambda: mm1_servers([2.0], 1.0)) if n == 1 else None,
-        approach=None if n == 1 else lambda size: parallel_queues(n, float(size)),
+        build=partial(mm1_servers, [2.0], 1.0) if n == 1 else None,
+        approach=partial(_loaded, n) if n > 1 and buildable else None,
+        remark="" if buildable else "approached by `instances.parallel_queues`, of too many servers to build here",
     )
 
 
@@ -82,15 +85,15 @@ def bell_stidham(service_rates: ArrayLike, arrival_rate: float) -> PoaBound:
     [1.2, 1.142857, 1.125]
     """
     game = mm1_servers(service_rates, arrival_rate)
-    rates = ", ".join(f"{rate:g}" for rate in np.ravel(service_rates))
+    rates = [float(rate) for rate in np.ravel(service_rates)]
     return PoaBound(
         value=game.certified["poa"],
         kind="wardrop",
-        valid_for=f"parallel M/M/1 servers of rates {rates}, arrivals {arrival_rate:g}",
+        valid_for=f"parallel M/M/1 servers of rates {', '.join(f'{rate:g}' for rate in rates)}, arrivals {arrival_rate:g}",
         tight=True,
         source="Bell and Stidham 1983 [bell1983]",
         name="bell_stidham",
-        build=lambda: game,
+        build=partial(mm1_servers, rates, float(arrival_rate)),
     )
 
 
@@ -105,10 +108,6 @@ def cohen_kelly() -> PoaBound:
     >>> round(cohen_kelly().approach(1000).certified["harm"], 6)
     1.499251
     """
-
-    def network(size: int) -> NetworkRouting:
-        return cohen_kelly_network(float(size), 2.0 * size + 0.9)
-
     return PoaBound(
         value=1.5,
         kind="wardrop",
@@ -117,9 +116,18 @@ def cohen_kelly() -> PoaBound:
         source="Cohen and Kelly 1990 [cohen1990]",
         name="cohen_kelly",
         measure="harm",
-        approach=network,
+        approach=_bridged,
         remark="of this network alone: others may be harmed more",
     )
+
+
+def _loaded(servers: int, size: int) -> NetworkRouting:
+    return parallel_queues(servers, float(whole(size, "size", 1)))
+
+
+def _bridged(size: int) -> NetworkRouting:
+    size = whole(size, "size", 1, 10**12)  # beside larger ones 0.9 would be lost
+    return cohen_kelly_network(float(size), 2.0 * size + 0.9)
 
 
 def gaitonde_tardos(patient: bool = False) -> PoaBound:
@@ -144,7 +152,7 @@ def gaitonde_tardos(patient: bool = False) -> PoaBound:
     >>> gaitonde_tardos().value, round(gaitonde_tardos(patient=True).value, 6)
     (2.0, 1.581977)
     """
-    require(isinstance(patient, bool), f"patient is True or False; got {patient!r:.80}")
+    require(isinstance(patient, bool), f"patient is True or False; got {shown(patient)}")
     source = "Gaitonde and Tardos 2021 [gaitonde2021]" if patient else "Gaitonde and Tardos 2020 [gaitonde2020]"
     remark = "tight by the source, for queues in time, which are no game of this library"
     if patient:

@@ -14,15 +14,21 @@ from poagame.errors import InvalidInput
 Kind = Literal["pure", "mixed", "correlated", "coarse correlated", "wardrop"]
 """Widest class of equilibria that a bound covers: pure ⊂ mixed ⊂ correlated ⊂ coarse correlated (no-regret play), or nonatomic flow."""
 
-Measure = Literal["price of anarchy", "price of stability", "harm", "augmentation", "stability factor"]
+Measure = Literal["price of anarchy", "price of stability", "welfare ratio", "harm", "augmentation", "stability factor"]
 """What `value` is.
 
 - "price of anarchy": worst equilibrium over optimum;
 - "price of stability": best equilibrium over optimum (the optimistic price of anarchy);
+- "welfare ratio": welfare of the optimum over that of the worst equilibrium, a ratio of gains and not of costs;
 - "harm": equilibrium after an improvement of the system over the one before (a paradox);
 - "augmentation": by how much demand (or capacity) of the optimum must be scaled for it to cost as much as the equilibrium;
 - "stability factor": how many times the arrivals a queueing system must be able to serve to stay stable.
 """
+
+Standing = Literal["proved", "identified", "quoted"]
+"""Whether the number is proved (here or by the source), only recognised from computed ones, or quoted from memory or an abstract."""
+
+NOT_PROVED = {"identified": "identified, not proved", "quoted": "quoted, not proved here"}
 
 _ATOMIC = ("pure", "mixed", "correlated", "coarse correlated")
 
@@ -59,6 +65,8 @@ class PoaBound:
         Why it is not shown tight, or to which tolerance it was computed.
     log10_value : float
         Decimal logarithm of the value, finite for every finite number.
+    standing : str
+        How sure the value is; see `Standing`. Only a proved one is tight.
     """
 
     value: float
@@ -73,11 +81,16 @@ class PoaBound:
     approach: Callable[[int], Any] | None = field(default=None, repr=False)
     remark: str = ""
     log10_value: float = math.nan
+    standing: Standing = "proved"
 
     def __post_init__(self) -> None:
         require(self.kind in get_args(Kind), f"kind is one of {get_args(Kind)}; got {self.kind!r}")
         require(self.measure in get_args(Measure), f"measure is one of {get_args(Measure)}; got {self.measure!r}")
         require(not math.isnan(self.value) and self.value >= 0, f"a bound is a number >= 0; got {self.value}")
+        require(
+            self.standing in get_args(Standing), f"standing is one of {get_args(Standing)}; got {self.standing!r:.80}"
+        )
+        require(not self.tight or self.standing == "proved", "only what is proved is tight")
         require(not self.tight or self.side == "upper", "a lower bound alone is never tight")
         require(
             not self.tight or self.build is not None or self.approach is not None,
@@ -100,22 +113,28 @@ class PoaBound:
         InvalidInput
             If the concept is none that a bound can cover.
         """
+        if not isinstance(concept, str) or concept not in (*get_args(Kind), "cce", "splittable"):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise InvalidInput(
+                f"a bound covers {', '.join(get_args(Kind))}, 'cce' or 'splittable'; got {concept!r:.80}"
+            )
         wanted = {"cce": "coarse correlated", "splittable": "pure"}.get(concept, concept)
-        if wanted not in get_args(Kind):
-            raise InvalidInput(f"a bound covers {', '.join(get_args(Kind))}, 'cce' or 'splittable'; got {concept!r}")
         if self.kind == "wardrop" or wanted == "wardrop":
             return self.kind == wanted
         return _ATOMIC.index(wanted) <= _ATOMIC.index(self.kind)
 
     def digits(self, significant: int = 10) -> str:
-        """The value as text, also beyond the range of floats."""
+        """The value as text, also beyond the range of floats: there four digits, or a power of ten whose exponent has all that is known."""
         if math.isinf(self.value) and math.isfinite(self.log10_value):
+            if math.ulp(self.log10_value) > 1e-4:  # the logarithm holds no digit of the number itself
+                return f"10^{self.log10_value:.15g}"
             exponent = math.floor(self.log10_value)
             return f"{10.0 ** (self.log10_value - exponent):.4g}e+{exponent}"
         return f"{self.value:.{significant}g}"
 
     def __str__(self) -> str:
         """Value, class and source in a line."""
-        known = "tight" if self.tight else "a lower bound" if self.side == "lower" else "not shown tight"
+        known = "tight" if self.tight else "a lower bound" if self.side == "lower" else NOT_PROVED.get(self.standing)
         measure = "" if self.measure == "price of anarchy" else f"{self.measure}, "
-        return f"{self.digits()} ({measure}{self.kind}; {known}) for {self.valid_for} [{self.source}]"
+        return (
+            f"{self.digits()} ({measure}{self.kind}; {known or 'not shown tight'}) for {self.valid_for} [{self.source}]"
+        )

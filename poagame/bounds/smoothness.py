@@ -29,9 +29,12 @@ from decimal import Decimal, localcontext
 
 from poagame._arrays import require
 from poagame.bounds._big import MOST_EXPONENT, big
-from poagame.errors import InvalidInput, TooLarge
-from poagame.games.checks import positive, whole
-from poagame.games.instances._golden import digits_for, golden
+from poagame.errors import TooLarge
+from poagame.games.checks import finite, positive
+from poagame.games.instances._golden import degree_of_powers, digits_for, golden
+
+ROUNDING = 1e-9
+"""By how much a pair that was computed may fall short of λ + μ = 1, relative to λ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Smoothness:
     lam : float
         λ > 0.
     mu : float
-        μ < 1.
+        μ < 1, and at least 1 − λ: with s = s* no game of positive cost is smooth with less.
 
     Raises
     ------
@@ -60,12 +63,14 @@ class Smoothness:
     mu: float
 
     def __post_init__(self) -> None:
-        positive(self.lam, "lam")
-        try:
-            below = -math.inf < self.mu < 1.0 and not isinstance(self.mu, bool)
-        except TypeError as error:
-            raise InvalidInput(f"mu must be a number below 1; got {self.mu!r:.80}") from error
-        require(below, f"mu must be finite and below 1, or there is no bound; got {self.mu!r:.80}")
+        lam, mu = positive(self.lam, "lam"), finite(self.mu, "mu")
+        require(mu < 1.0, f"mu must be below 1, or smoothness bounds nothing; got {mu}")
+        require(
+            lam >= (1.0 - mu) * (1.0 - ROUNDING),
+            f"lam + mu must be at least 1: no game is smooth with less; got {lam} and {mu}",
+        )
+        object.__setattr__(self, "lam", lam)
+        object.__setattr__(self, "mu", mu)
 
     @property
     def poa(self) -> float:
@@ -91,7 +96,7 @@ def unweighted_smoothness(degree: int) -> Smoothness:
     >>> [round(number, 7) for number in (pair.lam, pair.mu, pair.poa)]
     [6.0526316, 0.3684211, 9.5833333]
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     with localcontext(digits_for(d)):
         k = int(golden(d))
         top = Decimal(k + 1)
@@ -118,7 +123,7 @@ def weighted_smoothness(degree: int) -> Smoothness:
     >>> round(weighted_smoothness(1).poa, 9)
     2.618033989
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     with localcontext(digits_for(d)):
         phi = golden(d)
         mu = d * phi / ((d + 1) * (phi + 1))
@@ -160,7 +165,7 @@ def local_smoothness(degree: int) -> Smoothness:
     >>> local_smoothness(1).poa, round(local_smoothness(3).poa, 12)
     (1.4999999999999998, 5.0625)
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     if d == 1:
         return Smoothness(1.0, 1.0 / 3.0)
     with localcontext(digits_for(d)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from poagame.bounds._big import splittable_power
 from poagame.bounds.record import PoaBound
-from poagame.games.checks import whole
+from poagame.games.instances._golden import degree_of_powers
 from poagame.games.instances.splittable import splittable_affine
 
 
@@ -26,19 +26,19 @@ def splittable(degree: int) -> PoaBound:
     Parameters
     ----------
     degree : int
-        d ≥ 1.
+        1 ≤ d ≤ 10¹⁸.
 
     Raises
     ------
     InvalidInput
-        If the degree is no whole number of at least 1.
+        If the degree is no whole number in this range.
 
     Examples
     --------
     >>> [splittable(d).digits(7) for d in (1, 2, 3, 10**6)]
     ['1.5', '2.549038', '5.0625', '9.957e+2699406']
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     value, log10 = (1.5, float("nan")) if d == 1 else splittable_power(d)
     return PoaBound(
         value=value,

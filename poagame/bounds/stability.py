@@ -76,6 +76,7 @@ def price_of_stability_polynomial(degree: int) -> PoaBound:
         measure="price of stability",
         approach=_dominant if d == 1 else None,
         remark="formula from memory, not derived here; it agrees with the proved value at d = 1 and stays below the proved d + 1",
+        standing="proved" if d == 1 else "quoted",
     )
 
 

@@ -7,7 +7,6 @@ import csv
 import difflib
 import inspect
 import io
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from poagame.bounds import atomic, augmentation, caching, makespan, nonatomic, q
 from poagame.bounds.latency_classes import anarchy_value
 from poagame.bounds.load_balancing import fractional_load_balancing, no_regret
 from poagame.bounds.observable_queue import edelson_hildebrand, naor
-from poagame.bounds.record import PoaBound
+from poagame.bounds.record import NOT_PROVED, PoaBound
 from poagame.bounds.splittable_flow import splittable
 from poagame.bounds.tight import tight_poa, tight_welfare_poa
 from poagame.errors import InvalidInput
@@ -187,7 +186,9 @@ class Catalogue:
 
 
 def status(bound: PoaBound) -> str:
-    """In a word: attained by a game, approached by a sequence, an upper bound alone, or a lower one."""
+    """In a word: attained by a game, approached by a sequence, an upper bound alone, a lower one, or not proved."""
+    if bound.standing in NOT_PROVED:
+        return NOT_PROVED[bound.standing]
     if bound.side == "lower":
         return "lower bound"
     if not bound.tight:
@@ -230,6 +231,8 @@ def bound(name: str, **arguments: Any) -> PoaBound:
     1.6257523845831854
     """
     function = _function(name)
+    for key in arguments:
+        _parameter(function, key)
     try:
         inspect.signature(function).bind(**arguments)
     except TypeError as error:
@@ -244,12 +247,12 @@ def select(name: str, arguments: Sequence[str] = ()) -> Catalogue:
     ----------
     name : str
     arguments : sequence of "key=value"
-        Values are numbers, or lists of numbers as [4, 1].
+        Values are numbers, lists of numbers as [4, 1], or words where the function takes one.
 
     Raises
     ------
     InvalidInput
-        As `bound`, or if an argument is not of that form.
+        As `bound`, or if an argument is not of that form or given twice.
     """
     if not arguments:
         function = _function(name)
@@ -258,10 +261,8 @@ def select(name: str, arguments: Sequence[str] = ()) -> Catalogue:
     for text in arguments:
         key, equals, value = text.partition("=")
         require(bool(equals), f"an argument is key=value, as degree=3; got {text!r}")
-        try:
-            given[key] = math.inf if value == "inf" else ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            given[key] = value
+        require(key not in given, f"{key} is given twice, as {_short(given.get(key))} and as {value}; give it once")
+        given[key] = _parsed(value, _parameter(_function(name), key))
     found = bound(name, **given)
     subject = next(s for s, functions in ENTRIES.items() if _function(name) in functions)
     return Catalogue((Row(subject, _call(_function(name), given), found),))
@@ -273,6 +274,28 @@ def _function(name: str) -> Callable[..., PoaBound]:
     hint = f"did you mean {' or '.join(near)}?" if near else "catalogue() lists all."
     require(name in known, f"no bound is called {name!r}; {hint}")
     return known[name]
+
+
+def _parameter(function: Callable[..., PoaBound], key: str) -> inspect.Parameter:
+    """The parameter of that name."""
+    known = inspect.signature(function).parameters
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    require(key in known, f"{function.__name__}{_parameters(function)} has no argument {key!r}{hint}")
+    return known[key]
+
+
+def _parsed(text: str, parameter: inspect.Parameter) -> Any:
+    """A number, also inf and nan, a list of numbers, or a word; refused as a word where only numbers are taken."""
+    for read in (ast.literal_eval, float):
+        try:
+            return read(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    kind = str(parameter.annotation).split(" |")[0]
+    wanted = {"int": "a whole number", "float": "a number", "ArrayLike": "a number or a list of numbers, as [4, 1]"}
+    require(kind not in wanted, f"{parameter.name} must be {wanted.get(kind)}; got {text!r:.80}")
+    return text
 
 
 def _parameters(function: Callable[..., PoaBound]) -> str:

@@ -3,6 +3,7 @@
 from poagame.games import instances
 from poagame.games.caching import CachingGame
 from poagame.games.congestion import CongestionGame
+from poagame.games.load_balancing import FractionalLoadBalancing
 from poagame.games.named import Certified, NamedGame
 from poagame.games.network import NetworkRouting
 from poagame.games.nfg import read_nfg, write_nfg
@@ -19,6 +20,7 @@ __all__ = [
     "CongestionGame",
     "FiniteGame",
     "FlowGame",
+    "FractionalLoadBalancing",
     "JointlyConvexGame",
     "NamedGame",
     "NetworkRouting",

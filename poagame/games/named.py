@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
-from typing import Self
+from typing import Any, Self
 
 import equinox as eqx
 
@@ -56,3 +56,7 @@ class NamedGame(eqx.Module):
         object.__setattr__(game, "source", source)
         object.__setattr__(game, "certified", Certified(**answers))
         return game
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        """What IPython and Hypothesis print: the code, not the fields of a data class."""
+        p.text(repr(self))

@@ -18,7 +18,7 @@ it, affinity that counts only earlier arrivals does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import equinox as eqx
 import numpy as np
@@ -296,3 +296,7 @@ class RoutingGame(eqx.Module):
         if self.multiplicity is not None:
             parts.append(f"multiplicity={list(self.multiplicity)}")
         return f"RoutingGame({', '.join(parts)})"
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        """What IPython and Hypothesis print: the code, not the fields of a data class."""
+        p.text(repr(self))

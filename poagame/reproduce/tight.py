@@ -24,10 +24,12 @@ SOLVED = 8
 
 def tight_section(sweep: SweepTable, step: Callable[[str], None]) -> Section:
     """Bounds by linear programme for the saturating and the tabulated fit, without and with tolls."""
-    fits: dict[str, Latency] = {
-        family: fit_latency(sweep, family, metric="latency_ms", where={"series": MAIN_SERIES}).latency
+    found = {
+        family: fit_latency(sweep, family, metric="latency_ms", where={"series": MAIN_SERIES})
         for family in ("saturating", "tabulated")
     }
+    fits: dict[str, Latency] = {family: fit.latency for family, fit in found.items()}
+    straight = not np.isfinite(found["saturating"].parameters["capacity"])
     rows: list[dict[str, object]] = []
     for family, latency in fits.items():
         for n in REQUESTS:
@@ -52,7 +54,13 @@ def tight_section(sweep: SweepTable, step: Callable[[str], None]) -> Section:
             f"{top['bound_optimal_tolls'][0]:.6g}, with marginal-cost tolls {top['bound_marginal_cost'][0]:.6g}; on parallel identical "
             f"workers the exact price of anarchy is {top['poa_parallel'][0]:.6g}. What could go wrong on this latency in a game of general "
             "shape does not go wrong in routing to identical workers.",
-            "Below 4 requests a worker the fit is extrapolated.",
+            (
+                "The saturating family is fitted by a straight line on this series (no capacity is identified), so its bound is that of an "
+                "affine latency with a large constant; the table keeps the kinks of the measured points. "
+                if straight
+                else ""
+            )
+            + "Below 4 requests a worker the fit is extrapolated.",
         ],
         {
             "b200_tight": (

@@ -19,7 +19,7 @@ from poagame.bounds.atomic import (
 )
 from poagame.bounds.record import PoaBound
 from poagame.certificates import certify_nash
-from poagame.errors import InvalidInput
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games.instances._golden import floor_golden
 
 FRACTIONS = {1: (5, 2), 2: (115, 12), 3: (1163, 28), 4: (110269, 412), 5: (1916179, 1266), 6: (32936989, 2668)}
@@ -213,6 +213,29 @@ def test_symmetric_games_are_no_worse_in_coarse_correlated_equilibrium(players: 
     bound = symmetric_affine(players)
     report = pg.price_of_anarchy(bound.instance, concept="cce")
     assert report.poa == pytest.approx(bound.value, rel=1e-7)
+
+
+def test_symmetric_games_too_large_to_build() -> None:
+    assert symmetric_affine(119).tight
+    large = symmetric_affine(120)
+    assert (large.tight, large.instance) == (False, None)
+    assert "too many players" in large.remark
+    assert symmetric_affine(400).value == 1998 / 801
+    with pytest.raises(TooLarge, match="240 actions"):  # before it is built
+        pg.instances.symmetric_affine(120)
+    assert pg.instances.symmetric_affine(30).incidence.size == 60 * (
+        900 + 30 * 29 * 14
+    )  # what is counted before is what is built
+
+
+@pytest.mark.parametrize("bound", [atomic_polynomial, weighted_polynomial, lambda d: atomic_polynomial_players(d, 5)])
+def test_absurd_degrees(bound: Any) -> None:
+    largest = bound(10**18)
+    assert largest.log10_value > 1e17
+    assert largest.digits().startswith("10^")
+    for degree in (10**18 + 1, 10**400, 10**5000):
+        with pytest.raises(InvalidInput, match=r"degree must be at most 10\^18"):
+            bound(degree)
 
 
 def test_symmetric_tends_to_the_affine_bound() -> None:

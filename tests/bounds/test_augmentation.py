@@ -59,7 +59,7 @@ def test_the_sharp_rate_of_any_degree(degree: float) -> None:
     assert rate_needed(bound.instance) == pytest.approx(bound.value, rel=1e-9)
 
 
-@pytest.mark.parametrize("gamma", [0.25, 1.0, 3.0])
+@pytest.mark.parametrize("gamma", [0.01, 0.1, 0.24, 0.25, 1.0, 3.0])
 def test_the_demand_that_pigou_needs_tends_to_the_bound(gamma: float) -> None:
     bound = demand_augmentation(gamma)
     assert bound.value == 1.0 + gamma
@@ -104,6 +104,7 @@ def test_no_network_needs_more_demand(gamma: float) -> None:
 def test_the_sharp_rate_of_a_class_is_needed_by_its_pair(latency: Latency, top: float) -> None:
     bound = sharp_augmentation_of(latency, top)
     assert rate_needed(bound.instance) == pytest.approx(bound.value, rel=1e-8)
+    assert bound.instance.certified["augmentation"] == pytest.approx(bound.value, rel=1e-12)
     assert 1.0 < bound.value < 2.0
 
 
@@ -117,6 +118,32 @@ def test_a_table_and_an_unbounded_class() -> None:
     free = sharp_augmentation_of(Tabulated([1.0, 2.0], [0.0, 1.0]), 2.0)
     assert free.value == 2.0
     assert free.approach is not None
+
+
+@pytest.mark.parametrize("top", [2.0, 3.0, 100.0])
+def test_a_free_link_is_used_as_far_as_it_is_free(top: float) -> None:
+    bound = sharp_augmentation_of(Tabulated([1.0, top, 2.0 * top], [0.0, 1.0, 50.0]), 2.0 * top)
+    assert bound.approach is not None
+    for size in (1, 5):
+        game = bound.approach(size)
+        best = pg.social_optimum(game).social_cost
+        assert game.certified["optimum_cost"] == pytest.approx(best, rel=1e-8)
+        assert rate_needed(game) == pytest.approx(game.certified["augmentation"], rel=1e-8)
+    assert bound.approach(10**6).certified["augmentation"] == pytest.approx(2.0, abs=2e-6)
+
+
+def test_sizes_of_sequences_are_checked() -> None:
+    free = sharp_augmentation_of(Tabulated([1.0, 2.0], [0.0, 1.0]), 2.0)
+    for bound in (mm1_capacity_augmentation(), demand_augmentation(), free):
+        assert bound.approach is not None
+        for size in (-5, 0, 2.5, math.nan, "3", 10**400):
+            with pytest.raises(InvalidInput, match="size"):
+                bound.approach(size)  # pyright: ignore[reportArgumentType]
+    queues = mm1_capacity_augmentation().approach
+    assert queues is not None
+    assert queues(10**7).certified["augmentation"] == pytest.approx(2.0, abs=1e-6)
+    with pytest.raises(InvalidInput, match="at most 10,000,000"):
+        queues(10**9)
 
 
 def test_polynomials_have_the_same_rate_by_either_name() -> None:

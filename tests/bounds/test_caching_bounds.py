@@ -150,6 +150,19 @@ def test_values_of_any_size() -> None:
         bounds.caching_grid(20_000)
 
 
+def test_what_is_too_large_to_build_is_not_called_tight() -> None:
+    for call in (c for c in CALLS if c is not bounds.caching_grid):
+        small, large = call(4096), call(4097)
+        for bound in (small, large):
+            shown = bound is small
+            assert (bound.build is not None or bound.approach is not None) == shown
+            assert bound.tight == (shown and bound.side == "upper")
+            assert bound.instance is None or bound.instance.num_players == 4096
+        assert large.remark
+    assert bounds.caching_grid(65).instance is None
+    assert bounds.caching_grid(64).instance.num_players == 4096
+
+
 def test_unequal_placement_costs_know_no_bound() -> None:
     for dear in (10.0, 1000.0):
         # the dear node holds the only replica, and the other hardly minds fetching
@@ -170,7 +183,7 @@ def test_what_is_quoted_claims_nothing() -> None:
     bound = bounds.caching_payment()
     assert (bound.value, bound.tight, bound.measure, bound.instance) == (1.0, False, "price of stability", None)
     assert "not derived" in bound.remark
-    assert "(price of stability, pure; not shown tight)" in str(bound)
+    assert "(price of stability, pure; quoted, not proved here)" in str(bound)
 
 
 CALLS: list[Callable[[Any], PoaBound]] = [

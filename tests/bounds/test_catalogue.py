@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import poagame as pg
@@ -78,6 +81,84 @@ def test_what_a_record_says_fits_together(row: Row) -> None:
         assert answers.get(name, found.value) == pytest.approx(found.value, rel=1e-8)
 
 
+@pytest.mark.parametrize("row", TABLE.rows, ids=[row.call for row in TABLE.rows])
+def test_bounds_travel_between_processes(row: Row) -> None:
+    again = pickle.loads(pickle.dumps(row.bound))
+    assert str(again) == str(row.bound)
+    if row.bound.build is not None:
+        game = row.bound.build()
+        assert again.build().certified == game.certified
+        assert type(again.instance) is type(game)
+    if row.bound.approach is not None:
+        assert again.approach(3).certified == row.bound.approach(3).certified
+
+
+def test_statuses() -> None:
+    states = {row.call: status(row.bound) for row in TABLE.rows}
+    assert states["constant_tolls_affine()"] == "identified, not proved"
+    assert states["price_of_stability_polynomial(degree=2)"] == "quoted, not proved here"
+    assert states["caching_payment()"] == "quoted, not proved here"
+    assert status(bound("price_of_stability_polynomial", degree=1)) == "upper bound"
+    assert states["atomic_polynomial(degree=100)"] == "attained"
+    assert states["atomic_polynomial(degree=1000000)"] == "upper bound"
+    assert all((row.bound.standing == "proved") == ("proved" not in status(row.bound)) for row in TABLE.rows)
+
+
+@pytest.mark.parametrize(
+    ("log10_value", "text"),
+    [
+        (4943731.914724632, "8.217e+4943731"),
+        (10611987578347.6, "10^10611987578347.6"),
+        (1.6422349033111953e19, "10^1.6422349033112e+19"),
+    ],
+)
+def test_no_digit_is_invented(log10_value: float, text: str) -> None:
+    assert PoaBound(math.inf, "pure", "", False, "", log10_value=log10_value).digits() == text
+
+
+ABSURD: list[Any] = [
+    10**400,
+    -(10**400),
+    10**5000,
+    np.array([2, 3]),
+    np.array([0.2, 0.3]),
+    "2",
+    None,
+    True,
+    math.nan,
+    -math.inf,
+]
+NUMBERS = [
+    (function, arguments[0], name)
+    for functions in ENTRIES.values()
+    for function, arguments in functions.items()
+    for name, parameter in inspect.signature(function).parameters.items()
+    if str(parameter.annotation).split(" |")[0] in ("int", "float")
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "name"), NUMBERS, ids=[f"{f.__name__}-{name}" for f, _, name in NUMBERS]
+)
+def test_absurd_numbers_are_refused_in_words(function: Any, arguments: dict[str, Any], name: str) -> None:
+    optional = inspect.signature(function).parameters[name].default is None
+    for value in ABSURD:
+        if not (value is None and optional):
+            with pytest.raises(InvalidInput):
+                function(**{**arguments, name: value})
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    assert len(NUMBERS) > 40
+    for function, arguments, name in NUMBERS:
+        value = arguments.get(name)
+        if isinstance(value, int | float):
+            wanted = function(**arguments)
+            for kind in (np.int64, np.float64, np.float32):
+                if float(kind(value)) == value:
+                    assert function(**{**arguments, name: kind(value)}).value == wanted.value
+
+
 def test_splittable_bounds_never_claim_coarse_correlated() -> None:
     for found in TABLE.named("splittable"):
         assert found.kind == "correlated"
@@ -105,6 +186,10 @@ def test_unknown_names_and_arguments() -> None:
         bound("zzz")
     with pytest.raises(InvalidInput, match=r"mm1\(utilisation\)"):
         bound("mm1", rho=0.5)
+    with pytest.raises(
+        InvalidInput, match=r"mm1\(utilisation\) has no argument 'utilization'; did you mean utilisation\?"
+    ):
+        bound("mm1", utilization=0.5)
     with pytest.raises(InvalidInput, match="did you mean"):
         TABLE.named("mm2")
 
@@ -117,6 +202,8 @@ def test_unknown_names_and_arguments() -> None:
         ({"value": math.nan}, "a number"),
         ({"value": -1.0}, "a number"),
         ({"tight": True}, "without a game"),
+        ({"standing": "sure"}, "standing is one of"),
+        ({"tight": True, "standing": "quoted", "build": pg.instances.braess}, "only what is proved"),
         ({"tight": True, "side": "lower", "build": pg.instances.braess}, "never tight"),
     ],
 )
@@ -136,8 +223,9 @@ def test_covers() -> None:
         assert not found.covers("wardrop")
     assert PoaBound(2.0, "wardrop", "", False, "").covers("wardrop")
     assert not PoaBound(2.0, "wardrop", "", False, "").covers("pure")
-    with pytest.raises(InvalidInput, match="a bound covers"):
-        found.covers("nash")
+    for bad in ("nash", ["pure"], None, {}):
+        with pytest.raises(InvalidInput, match="a bound covers"):
+            found.covers(bad)  # pyright: ignore[reportArgumentType]
 
 
 def test_formats() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import poagame as pg
 from poagame.bounds.load_balancing import fractional_load_balancing, no_regret
 from poagame.certificates.variational import certify_variational
-from poagame.errors import InvalidInput
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games import instances
 from poagame.games.load_balancing import FractionalLoadBalancing
 
@@ -77,6 +77,23 @@ def test_smooth_games(lam: float, mu: float, value: float) -> None:
     assert not bound.tight
 
 
+def test_numbers_of_any_kind() -> None:
+    lam, mu = (np.array([value], kind)[0] for value, kind in ((2, np.int64), (0.5, np.float32)))
+    assert no_regret(lam, mu).value == 4.0
+    assert no_regret(2, 0).value == 2.0
+
+
+def test_many_jobs_are_not_built() -> None:
+    few, many = fractional_load_balancing(4096), fractional_load_balancing(4097)
+    assert few.tight
+    assert few.instance.certified["poa"] == few.value
+    assert (many.tight, many.instance) == (False, None)
+    assert "too many jobs" in many.remark
+    assert fractional_load_balancing(10**6).value == 2.0 - 1e-6
+    with pytest.raises(TooLarge, match="4,096"):
+        instances.half_load_balancing(10**6)
+
+
 def test_coarse_correlated_equilibria_of_smooth_games_obey() -> None:
     """The best μ of a game for each λ by trying all pairs of profiles; then its worst coarse correlated equilibrium."""
     rng = np.random.default_rng(11)
@@ -111,7 +128,9 @@ def test_the_affine_pair_is_met_by_a_game() -> None:
         (lambda: fractional_load_balancing(1.5), "whole"),  # pyright: ignore[reportArgumentType]
         (lambda: no_regret(1.0, 1.0), "below 1"),
         (lambda: no_regret(0.4, 0.5), "at least 1"),
-        (lambda: no_regret(0.0, 0.5), "at least 1"),
+        (lambda: no_regret(0.0, 0.5), "lam must be positive"),
+        (lambda: no_regret(1.0, -3.0), "at least 1"),
+        (lambda: no_regret(1.0, 10**400), "mu"),
         (lambda: no_regret(math.nan, 0.5), "lam"),
         (lambda: no_regret(1.0, math.inf), "mu"),
         (lambda: no_regret("1", 0.0), "lam"),  # pyright: ignore[reportArgumentType]

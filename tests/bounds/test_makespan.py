@@ -10,7 +10,7 @@ import pytest
 
 import poagame as pg
 from poagame.bounds.makespan import expected_largest_load, makespan_identical, makespan_mixed, makespan_related
-from poagame.errors import InvalidInput
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games import instances
 
 MIXED = {
@@ -33,6 +33,16 @@ def test_identical(machines: int, digits: float) -> None:
 def test_identical_tends_to_two() -> None:
     assert makespan_identical(10**9).value == pytest.approx(2.0, abs=3e-9)
     assert makespan_identical(10**9).value < 2.0
+
+
+def test_many_machines_are_not_built() -> None:
+    few, many = makespan_identical(3000), makespan_identical(3001)
+    assert few.tight
+    assert few.instance.certified["poa"] == few.value
+    assert (many.tight, many.instance) == (False, None)
+    assert "too many jobs" in many.remark
+    with pytest.raises(TooLarge, match="3,000"):
+        instances.makespan_identical(10**6)
 
 
 def random_jobs(rng: np.random.Generator, speeds: list[float]) -> pg.CongestionGame:

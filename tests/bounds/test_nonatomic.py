@@ -178,6 +178,37 @@ def test_monomials_between_any_degrees(low: float, high: float) -> None:
         assert bound.value == pytest.approx(monomial_oracle(low, high), rel=1e-10)
 
 
+@pytest.mark.parametrize(("low", "high"), [(1e-300, 1.0), (1e-200, 1.0), (1e-9, 3.0), (1e-3, 1e-2)])
+def test_the_lowest_powers_are_nearly_constants(low: float, high: float) -> None:
+    """The limit is the bound of constants."""
+    bound = monomials(low, high)
+    assert bound.tight == (low > 1e-300)
+    if bound.tight:
+        assert bound.instance.certified["poa"] == pytest.approx(bound.value, rel=1e-12)
+    limit = 1.0 / instances.pigou(high).certified["optimum_cost"]
+    assert bound.value <= limit * (1 + 1e-12)
+    if low <= 1e-200:
+        assert bound.value == pytest.approx(limit, rel=1e-12)
+    with pytest.raises(InvalidInput, match="0 or at least 1e-300"):
+        monomials(5e-324, high)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: bpr(math.inf, power=1e-3),
+        lambda: bpr(math.inf, power=1e20),
+        lambda: bpr(1e200, b=1e-300, power=1.0),
+        lambda: monomials(1e150, 1e308),
+        lambda: monomials(1e-300, 1e308),
+    ],
+)
+def test_links_beyond_the_range_of_floats_are_not_built(make: Callable[[], PoaBound]) -> None:
+    bound = make()
+    assert (bound.tight, bound.instance, bound.approach) == (False, None, None)
+    assert "beyond the range of floats" in bound.remark
+
+
 @settings(max_examples=25)
 @given(st.floats(0.3, 3.0), st.floats(0.1, 4.0), st.floats(-1.5, 1.5))
 @example(1.0, 1.0, 0.0)
@@ -226,7 +257,7 @@ def test_one_period_of_unsettled_links(degree: int, phases: tuple[float, ...], l
         assert (coarse.min(), coarse.max()) == pytest.approx((low, high), abs=5.1e-7)
 
 
-@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, "2", None, True, [1.0]])
+@pytest.mark.parametrize("bad", [0, -1.0, math.nan, math.inf, "2", None, True, [1.0], 10**400, np.array([2.0, 3.0])])
 @pytest.mark.parametrize(
     "bound",
     [nonatomic_polynomial, mm1, lambda v: bpr(1.0, v), lambda v: bpr(1.0, 0.15, v), lambda v: monomials(0.1, v)],
@@ -244,6 +275,9 @@ def test_bad_numbers_are_refused(bound: Callable[[Any], PoaBound], bad: Any) -> 
         (lambda: mm1(1.5), "below 1"),
         (lambda: bpr(0.0), "load_ratio"),
         (lambda: bpr(math.nan), "load_ratio"),
+        (lambda: bpr(np.array([2, 3])), "load_ratio"),  # pyright: ignore[reportArgumentType]
+        (lambda: bpr(10**400), "load_ratio"),
+        (lambda: monomials(np.array([0, 0]), 2), "low"),  # pyright: ignore[reportArgumentType]
         (lambda: monomials(3, 2), "low must be at most high"),
         (lambda: monomials(-1, 2), "low"),
         (lambda: monomials(False, 2), "low"),

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable
 from decimal import Decimal, getcontext
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 import poagame as pg
 from poagame.bounds.observable_queue import edelson_hildebrand, naor
 from poagame.bounds.queueing import bell_stidham, cohen_kelly, gaitonde_tardos, haviv_roughgarden
-from poagame.errors import InvalidInput
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games import instances
 from poagame.games.network import NetworkRouting
 from poagame.latency import MM1
@@ -46,6 +47,18 @@ def test_parallel_servers_tend_to_their_number(servers: int) -> None:
         # to first order N (N − 1)/√λ is missing; see the digits
         assert bound.value - value <= 2.1 * servers * (servers - 1) / math.sqrt(size)
     assert bound.approach(10**12).certified["poa"] == pytest.approx(servers, rel=1e-4)
+
+
+def test_more_servers_than_can_be_built() -> None:
+    bound = haviv_roughgarden(10**6 + 1)
+    assert (bound.value, bound.tight, bound.instance, bound.approach) == (1e6 + 1, False, None, None)
+    assert "too many servers" in bound.remark
+    for servers, build in (
+        (10**6 + 1, lambda n: instances.parallel_queues(n, 1.0)),
+        (4097, instances.contended_servers),
+    ):
+        with pytest.raises(TooLarge, match="the limit is"):
+            build(servers)
 
 
 def test_one_server_is_no_choice() -> None:
@@ -82,6 +95,13 @@ def test_any_servers(rates: list[float], load: float) -> None:
     assert report.worst.social_cost == pytest.approx(bound.instance.certified["equilibrium_cost"], rel=1e-7)
     assert bound.value * (1 + 1e-12) >= 1.0
     assert bound.value <= haviv_roughgarden(len(rates)).value * (1 + 1e-12)
+
+
+def test_few_arrivals_at_fast_servers_lose_no_digits() -> None:
+    assert bell_stidham([1.0, 1e20], 1e-5).value == pytest.approx(1.0, rel=1e-15)
+    assert bell_stidham([1.0, 1e20], 1e-5).instance.certified["equilibrium_cost"] == pytest.approx(1e-25, rel=1e-15)
+    # exactly: all at the first server at the equilibrium; at the optimum where both x/(μ − x) rise alike
+    assert bell_stidham([1.0 + 1e-9, 1.0], 1e-12).value == pytest.approx(1.0, rel=1e-15)
 
 
 def test_a_bridge_harms_by_half() -> None:
@@ -180,6 +200,28 @@ def test_naor_at_and_beyond_a_full_load(rho: float, nu: float, value: float | No
     assert naor(rho).value == (2.0 if rho == 1.0 else math.inf)
 
 
+@pytest.mark.parametrize(("rho", "nu"), [(1e300, 1e6), (1e8, 3.0), (1e12, 7.0), (3.0, 40.0), (5e-324, 1.0 + 1e-9)])
+def test_naor_of_any_load_in_many_digits(rho: float, nu: float) -> None:
+    """Against all thresholds in exact arithmetic; of the first, whose thresholds are a million, by its two that matter."""
+    load, benefit = Fraction(rho), Fraction(nu)
+
+    def exact(n: int) -> Fraction:
+        powers = [load**k for k in range(n + 1)]
+        return (benefit * load * sum(powers[:-1]) - sum(k * p for k, p in enumerate(powers))) / sum(powers)
+
+    if nu == 1e6:
+        # one alone gains ν − 1 almost surely; with ν customers all but about 1/ρ is lost in waiting
+        assert naor(rho, benefit=nu).value == pytest.approx((nu - 1.0) * rho, rel=1e-12)
+    else:
+        gains = [exact(n) for n in range(1, math.floor(nu) + 1)]
+        assert naor(rho, benefit=nu).value == pytest.approx(float(max(gains) / gains[-1]), rel=1e-12)
+
+
+@pytest.mark.parametrize(("rho", "nu", "value"), [(2.0, 1e300, math.inf), (0.5, 1e300, 1.0), (1.0 - 1e-16, 1e40, 1.0)])
+def test_customers_who_do_not_see_the_queue_and_gain_hugely(rho: float, nu: float, value: float) -> None:
+    assert edelson_hildebrand(rho, nu).value == value
+
+
 def test_naor_at_a_full_load_stays_below_its_limit() -> None:
     values = [naor(1.0, benefit=nu).value for nu in (2, 3, 10, 100, 1000, 10**6)]
     assert max(values) < naor(1.0).value
@@ -228,6 +270,13 @@ def test_customers_who_do_not_see_the_queue(rho: float, nu: float) -> None:
         (lambda: haviv_roughgarden(0), "at least 1"),
         (lambda: haviv_roughgarden(2.5), "whole"),  # pyright: ignore[reportArgumentType]
         (lambda: haviv_roughgarden(True), "whole"),
+        (lambda: haviv_roughgarden(10**400), "at most"),
+        (lambda: bell_stidham([1e-300, 1e300], 1e-200), "between 1e-150 and 1e150"),
+        (lambda: bell_stidham([1e140, 2.0], 1e-200), "range of floats"),
+        (lambda: bell_stidham(10**400, 1.0), "range of floats"),
+        (lambda: naor(10**400), "range of floats"),
+        (lambda: naor(0.5, benefit=10**400), "range of floats"),
+        (lambda: edelson_hildebrand(0.5, 10**400), "range of floats"),
         (lambda: bell_stidham([1.0, 2.0], 3.0), "overload"),
         (lambda: bell_stidham([1.0, -2.0], 0.5), "positive"),
         (lambda: bell_stidham([1.0, math.nan], 0.5), "finite"),

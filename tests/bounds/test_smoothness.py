@@ -11,6 +11,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from poagame.bounds.atomic import atomic_polynomial, weighted_polynomial
+from poagame.bounds.load_balancing import no_regret
 from poagame.bounds.nonatomic import nonatomic_polynomial
 from poagame.bounds.smoothness import (
     Smoothness,
@@ -184,3 +185,25 @@ def test_bad_pairs(lam: Any, mu: Any, what: str) -> None:
 
 def test_a_pair_may_have_a_negative_mu() -> None:
     assert Smoothness(2.0, -1.0).poa == 1.0
+
+
+def test_no_game_is_smooth_with_less_than_one() -> None:
+    """With s = s* smoothness reads C(s) ≤ (λ + μ) C(s)."""
+    for build in (Smoothness, no_regret):
+        with pytest.raises(InvalidInput, match="at least 1"):
+            build(1.0, -3.0)
+        with pytest.raises(InvalidInput, match="at least 1"):
+            build(1.0, -1e-8)
+    assert Smoothness(1.0, -1e-12).poa == pytest.approx(1.0)
+
+
+def test_pairs_hold_floats() -> None:
+    pair = Smoothness(np.float32(2.0), np.int64(0))  # pyright: ignore[reportArgumentType]
+    assert repr(pair) == "Smoothness(lam=2.0, mu=0.0)"
+
+
+@pytest.mark.parametrize("pair_of", [unweighted_smoothness, weighted_smoothness, local_smoothness])
+def test_absurd_degrees_are_refused_at_once(pair_of: Callable[[int], Smoothness]) -> None:
+    for degree in (10**18 + 1, 10**400, 10**5000):
+        with pytest.raises(InvalidInput, match=r"at most 10\^18"):
+            pair_of(degree)

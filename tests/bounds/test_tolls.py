@@ -46,10 +46,33 @@ def test_constant_tolls_tend_to_their_limit() -> None:
     assert pg.price_of_anarchy(game).poa == pytest.approx(game.certified["poa"], rel=1e-9)
 
 
+def test_when_the_number_of_players_stops_to_matter() -> None:
+    """What the module says: only constant tolls of affine latencies still change beyond 20 players."""
+    for degree in (1, 2, 3):
+        for rule in (optimal_local_tolls, constant_tolls, marginal_cost_tolls):
+            change = rule(degree, 40).value / rule(degree, 20).value - 1.0
+            assert (change > 5e-3) == (rule is constant_tolls and degree == 1)
+            assert change < (1e-2 if change > 5e-3 else 1e-6)
+
+
+def test_marginal_cost_tolls_help_on_some_latencies() -> None:
+    latency = [100.0 + k for k in range(1, 11)]
+    assert pg.bounds.tight_poa(latency, 10, "marginal_cost").value < pg.bounds.tight_poa(latency, 10).value
+
+
+def test_what_is_not_proved_says_so() -> None:
+    assert constant_tolls_affine().standing == "identified"
+    assert polynomial_time(2).standing == "quoted"
+    assert "identified, not proved" in str(constant_tolls_affine())
+
+
 @pytest.mark.parametrize("rule", [optimal_local_tolls, constant_tolls, marginal_cost_tolls])
 def test_games_behind_the_values(rule: Callable[..., TightPoa]) -> None:
     bound = rule(2, 4)
     assert bound.name == rule.__name__
+    assert "games of 4 players with polynomials" in bound.valid_for
+    assert "degree at most 2" in bound.valid_for
+    assert "tolls" in bound.valid_for
     assert pg.price_of_anarchy(bound.instance).poa == pytest.approx(bound.value, rel=1e-9)
     for degree in (0, -1, 1.5, float("nan"), 51):
         with pytest.raises(InvalidInput, match="degree"):

@@ -170,5 +170,5 @@ def test_sizes_outside_a_family_are_refused() -> None:
     ):
         with pytest.raises(InvalidInput, match="whole number"):
             build()
-    with pytest.raises(InvalidInput, match="active >= 2"):
+    with pytest.raises(InvalidInput, match="active must be at least 2"):
         atomic.price_of_stability(3, 1)

@@ -13,9 +13,7 @@ import numpy as np
 from poagame._arrays import FloatArray, require
 from poagame.bounds.record import PoaBound
 from poagame.bounds.smoothness import Smoothness
-from poagame.bounds.tight.cutting_planes import LinearOptimum
 from poagame.bounds.tight.rational import exact_optimum
-from poagame.bounds.tight.rows import Triplets
 from poagame.bounds.tight.worst_case import Witness
 from poagame.errors import InvalidInput
 
@@ -41,7 +39,8 @@ class TightPoa(PoaBound):
     witnesses : tuple of Witness
         The active rows behind `instance`.
     gap : float
-        Relative difference between 1/ρ and the ratio of the rebuilt game: what double precision left open.
+        What double precision left open: relative difference between the value and the ratio of the rebuilt game, or what a player still
+        gains there by a deviation.
     """
 
     players: int
@@ -108,27 +107,47 @@ class TightPoa(PoaBound):
         )
 
 
-def witnesses_of(found: LinearOptimum, triplets: Triplets, only: int | None) -> tuple[Witness, ...]:
-    """The active rows with their prices; `only` is the latency of a programme of one."""
-    kept = found.prices > 1e-15 * found.prices.max(initial=0.0)
-    prices, rows = found.prices[kept], found.rows[kept]
-    which, at = np.divmod(rows, len(triplets.u))
-    u, v, x = triplets.u[at], triplets.v[at], triplets.x[at]
-    least = prices.min(initial=np.inf)
-    return tuple(
-        Witness(int(j) if only is None else only, int(p - q), int(q), int(r - q), float(price / least))
-        for j, p, r, q, price in zip(which, u, v, x, prices, strict=True)
-    )
+TIGHT = 1e-9
+"""Relative difference up to which a value and its rebuilt game count as one."""
 
 
-def attained(witnesses: Sequence[Witness], table: FloatArray) -> float:
-    """Equilibrium over optimum of Σ θ k table(k) in the game that the witnesses make; infinite if the optimum is 0."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the game of the witnesses says of a value.
 
-    def total(users: list[int]) -> float:
-        return math.fsum(w.price * k * table[w.basis, k - 1] for w, k in zip(witnesses, users, strict=True) if k)
+    Attributes
+    ----------
+    ratio : float
+        Cost of its equilibrium over that of its optimum; infinite if the latter is 0.
+    miss : float
+        What a player gains by going over to the optimum, relative to what is at stake: 0 at an equilibrium.
+    gap : float
+        The larger of `miss` and the relative difference of `ratio` and value.
+    """
 
-    worst, best = total([w.a + w.x for w in witnesses]), total([w.b + w.x for w in witnesses])
-    return worst / best if best > 0 else math.inf
+    ratio: float
+    miss: float
+    gap: float
+
+    @classmethod
+    def of(cls, witnesses: Sequence[Witness], total: FloatArray, paid: FloatArray, rho: float) -> Self:
+        """Of the ratio 1/ρ, in tables [m, n] of what 1 … n users cost all, and of what each of them pays."""
+
+        def at(table: FloatArray, basis: int, users: int) -> float:
+            return float(table[basis, users - 1]) if users else 0.0
+
+        worst = math.fsum(w.price * at(total, w.basis, w.a + w.x) for w in witnesses)
+        best = math.fsum(w.price * at(total, w.basis, w.b + w.x) for w in witnesses)
+        stay = [w.price * w.a * at(paid, w.basis, w.a + w.x) for w in witnesses]
+        move = [w.price * w.b * at(paid, w.basis, w.a + w.x + 1) for w in witnesses if w.b]
+        stake = math.fsum(abs(term) for term in (*stay, *move))
+        miss = max(0.0, math.fsum(stay) - math.fsum(move)) / stake if stake else 0.0
+        ratio = worst / best if best != 0 else math.inf
+        return cls(ratio, miss, max(miss, abs(ratio * rho - 1.0)) if math.isfinite(ratio) else math.inf)
+
+    def remark(self) -> str:
+        """In words."""
+        return f"computed; its worst game agrees to {self.gap:.1g}"
 
 
 def falls(table: FloatArray) -> bool:

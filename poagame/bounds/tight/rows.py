@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
+from poagame.bounds.tight.worst_case import Witness, scaled
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,6 +42,14 @@ class Triplets:
             more = most > x
             u, v, x = np.concatenate([u, u[more]]), np.concatenate([v, v[more]]), np.concatenate([x, most[more]])
         return cls(u.astype(np.int64), v.astype(np.int64), x.astype(np.int64))
+
+    def witnesses(self, latencies: IntArray, rows: IntArray, prices: FloatArray) -> tuple[Witness, ...]:
+        """The game that rows of some latencies make at some dual prices; a row that is named twice counts with both prices."""
+        together: dict[tuple[int, int], float] = {}
+        for j, t, price in zip(latencies.tolist(), rows.tolist(), prices.tolist(), strict=True):
+            together[j, t] = together.get((j, t), 0.0) + price
+        u, v, x = (side.tolist() for side in (self.u, self.v, self.x))
+        return scaled(Witness(j, u[t] - x[t], x[t], v[t] - x[t], price) for (j, t), price in together.items())
 
     def equilibrium_costs(self, basis: FloatArray) -> FloatArray:
         """[m, T]: u·b(u)."""

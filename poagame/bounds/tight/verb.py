@@ -16,6 +16,7 @@ game with a pure equilibrium that attains it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
@@ -24,12 +25,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, as_floats, require
-from poagame.bounds.tight import programmes
-from poagame.bounds.tight.basis import Basis, as_fractions, as_table, basis_values, num_players
-from poagame.bounds.tight.cutting_planes import LinearOptimum, maximise
-from poagame.bounds.tight.record import TightPoa, attained, falls, witnesses_of
+from poagame.bounds.tight.basis import Basis, as_fractions, as_table, basis_values, check_size, num_players
+from poagame.bounds.tight.chosen_prices import choose_prices
+from poagame.bounds.tight.constant_tolls import choose_constant_tolls
+from poagame.bounds.tight.record import TIGHT, Proof, TightPoa, falls
 from poagame.bounds.tight.rows import Triplets
-from poagame.bounds.tight.worst_case import named, worst_congestion_game, worst_shared_resources
+from poagame.bounds.tight.two_unknowns import highest
+from poagame.bounds.tight.worst_case import Witness, named, scaled, worst_congestion_game, worst_shared_resources
 
 TollRule = Literal["optimal", "constant", "marginal_cost"]
 Tolls: TypeAlias = TollRule | ArrayLike | None
@@ -67,10 +69,11 @@ def tight_poa(basis: Basis, players: int, tolls: Tolls = None) -> TightPoa:
 
     Notes
     -----
-    Rows are scaled by their largest term and variables by the answer, and the active rows are solved as equations: for given prices the
-    value is good to about 1e-14. Under optimal tolls the worst game has prices that shrink geometrically, and beyond 20 players or degree
-    5 double precision leaves some 1e-9 (`gap` says how well the rebuilt game agrees). `rational` proves digits where they matter. The
-    table must stay in the range of floats: n · b(n) < 1e300.
+    The programme of given prices has two unknowns and is solved without any tolerance (`two_unknowns`); the best constant tolls are such
+    programmes nested (`constant_tolls`), and the best load-dependent ones follow from load to load (`chosen_prices`). No unit is
+    preferred, and values are good to about 1e-13: `gap` says how well the rebuilt game agrees with the value, and `rational` proves
+    digits in whole numbers where they matter. What floats cannot hold ends it: n · b(n) must be below 1e300, and of a toll 1e16 times the
+    latency only the toll is left.
 
     Examples
     --------
@@ -84,9 +87,10 @@ def tight_poa(basis: Basis, players: int, tolls: Tolls = None) -> TightPoa:
     n = num_players(players)
     rows = basis_values(basis, n)
     table = as_table(rows)
+    check_size(len(table), n)
     rule = _rule(tolls)
     valid_for = (
-        f"unweighted congestion games of {n} players, nonnegative combinations of {len(table)} latencies{_SUFFIX[rule]}"
+        f"unweighted congestion games of {n} players, nonnegative combinations of {_count(len(table))}{_SUFFIX[rule]}"
     )
     if not np.isfinite(table).all():
         return TightPoa.infinite(
@@ -103,18 +107,19 @@ def tight_poa(basis: Basis, players: int, tolls: Tolls = None) -> TightPoa:
     if rule == "optimal":
         return _optimal(table, valid_for)
     if rule == "constant":
-        triplets = Triplets.of(n, both_ends=falls(table))
-        found = maximise(programmes.constant_tolls(triplets, table))
-        perceived = found.z[1] * table + found.z[2:, None]
-        with np.errstate(divide="ignore", invalid="ignore"):  # ν = 0: the limit of ever larger tolls
-            rates = np.where(found.z[2:] > 0, found.z[2:] / found.z[1], 0.0)
-        return _answer(found, triplets, table, perceived, np.broadcast_to(rates[:, None], table.shape), valid_for)
+        return _constant(table, valid_for)
     exact = as_fractions(rows)
-    prices = _exact_prices(exact, tolls, table.shape)
-    perceived = table if prices is exact else as_table(prices)
+    extra = _exact_tolls(exact, tolls, table.shape)
+    added = as_table(extra)
+    perceived = table if tolls is None else table + added
     triplets = Triplets.of(n, both_ends=falls(perceived))
-    found = maximise(programmes.given_prices(triplets, table, perceived))
-    return _answer(found, triplets, table, perceived, perceived - table, valid_for, exact=(exact, prices))
+    spent, due = triplets.equilibrium_costs(table), triplets.optimum_costs(table)
+    # apart, so that what is left of the latency where large tolls cancel is not lost in their sum
+    slope = triplets.slopes(table) + triplets.slopes(added)
+    found = highest(spent.ravel(), slope.ravel(), due.ravel())
+    witnesses = triplets.witnesses(found.rows // len(triplets.u), found.rows % len(triplets.u), found.prices)
+    prices = [[b + t for b, t in zip(*both, strict=True)] for both in zip(exact, extra, strict=True)]
+    return _answer(found.rho, found.nu, witnesses, table, perceived, added, valid_for, (exact, prices))
 
 
 _SUFFIX = {
@@ -139,82 +144,96 @@ def _rule(tolls: Any) -> str:
     return "table"
 
 
-def _exact_prices(exact: list[list[Fraction]], tolls: Any, shape: tuple[int, ...]) -> list[list[Fraction]]:
-    """What players perceive, from the latencies and the tolls that are given."""
+def _exact_tolls(exact: list[list[Fraction]], tolls: Any, shape: tuple[int, ...]) -> list[list[Fraction]]:
+    """What players pay on top, of the rule that is no choice, or as given."""
     if tolls is None:
-        return exact
+        return [[Fraction(0)] * len(row) for row in exact]
     if isinstance(tolls, str):
         return [
-            [k * b - (k - 1) * before for k, (b, before) in enumerate(zip(row, [Fraction(0), *row], strict=False), 1)]
-            for row in exact
+            [k * (b - before) for k, (b, before) in enumerate(zip(row, [row[0], *row], strict=False))] for row in exact
         ]
     given = np.atleast_2d(as_floats(tolls, "tolls"))
-    require(
-        given.shape == shape,
-        f"tolls must be a table [m, n] = {shape}; got shape {given.shape}",
-    )
-    return [
-        [b + Fraction(t) for b, t in zip(row, extra, strict=True)]
-        for row, extra in zip(exact, given.tolist(), strict=True)
-    ]
+    require(given.shape == shape, f"tolls must be a table [m, n] = {shape}; got shape {given.shape}")
+    return as_fractions(given.tolist())
 
 
 def _optimal(table: FloatArray, valid_for: str) -> TightPoa:
-    """One programme a latency; the worst of them decides, and each keeps its own tolls."""
-    triplets = Triplets.of(table.shape[1], both_ends=True)
-    found = [maximise(programmes.optimal_tolls(triplets, row[None])) for row in table]
-    worst = int(np.argmin([one.z[0] for one in found]))
-    perceived = np.array([one.z[1:] for one in found])
+    """Prices of one latency at a time; the worst of them decides, and each keeps its own tolls."""
+    loads = np.arange(1.0, table.shape[1] + 1)
+    found = {j: choose_prices(loads * row, loads * row, 1.0) for j, row in enumerate(table) if row.any()}
+    worst = min(found, key=lambda j: found[j].rho)
+    perceived = np.array([found[j].prices if j in found else np.zeros_like(loads) for j in range(len(table))])
+    rho, rows = found[worst].rho, found[worst].rows
     used = table > 0  # there f(k) ≥ ρ b(k) > 0
-    scale = float(np.max(table[used] / perceived[used]))
-    return _answer(found[worst], triplets, table, perceived, scale * perceived - table, valid_for, only=worst)
+    scale = float(np.max(table[used] / perceived[used])) if rho > 0 else 1.0
+    witnesses = scaled(
+        Witness(worst, u - x, x, v - x, float(p)) for (u, v, x), p in zip(rows, found[worst].shares, strict=True)
+    )
+    return _answer(rho, 1.0, witnesses, table, perceived, scale * perceived - table, valid_for)
+
+
+def _constant(table: FloatArray, valid_for: str) -> TightPoa:
+    """Each latency in a unit of its own, which changes neither the class nor the ratio."""
+    kept = table.any(axis=1)
+    if (table[kept] == 0).any():  # where a load costs nothing, so does some optimum, whatever the tolls
+        return _no_bound(table, table, np.zeros_like(table), valid_for)
+    unit = table[kept].max(axis=1, keepdims=True)
+    triplets = Triplets.of(table.shape[1], both_ends=falls(table))
+    found = choose_constant_tolls(triplets, table[kept] / unit)
+    added = np.zeros((len(table), 1))
+    added[kept] = found.tolls[:, None] * unit
+    with np.errstate(divide="ignore"):  # ν = 0: the limit of ever larger tolls
+        rates = np.where(added > 0, added / found.nu, 0.0)
+    which = np.flatnonzero(kept)[found.latencies]
+    witnesses = triplets.witnesses(which, found.rows, found.prices / unit[found.latencies, 0])
+    perceived = found.nu * table + added
+    return _answer(found.rho, found.nu, witnesses, table, perceived, np.broadcast_to(rates, table.shape), valid_for)
 
 
 def _answer(
-    found: LinearOptimum,
-    triplets: Triplets,
+    rho: float,
+    nu: float,
+    witnesses: tuple[Witness, ...],
     table: FloatArray,
     perceived: FloatArray,
     tolls: FloatArray,
     valid_for: str,
-    *,
     exact: tuple[Any, Any] | None = None,
-    only: int | None = None,
 ) -> TightPoa:
-    rho = float(found.z[0])
     if rho <= 0.0:
-        return TightPoa.infinite(
-            table,
-            table,
-            valid_for,
-            _SOURCE,
-            "tight_poa",
-            "the optimum of some games costs nothing, while an equilibrium does not",
-        )
-    witnesses = witnesses_of(found, triplets, only)
-    ratio = attained(witnesses, table)
-    gap = abs(ratio * rho - 1.0)
+        return _no_bound(table, perceived, tolls, valid_for)
+    loads = np.arange(1.0, table.shape[1] + 1)
+    proof = Proof.of(witnesses, table * loads, perceived, rho)
     if perceived is table and not falls(table):
-        build: Any = partial(named, worst_congestion_game, witnesses, ratio, table)
+        build: Any = partial(named, worst_congestion_game, witnesses, proof.ratio, table)
     else:
-        total = table * np.arange(1.0, table.shape[1] + 1)
-        build = partial(named, worst_shared_resources, witnesses, ratio, perceived, total)
+        build = partial(named, worst_shared_resources, witnesses, proof.ratio, perceived, table * loads)
     return TightPoa(
         value=1.0 / rho,
         kind="coarse correlated",
         valid_for=valid_for,
-        tight=gap < 1e-6,
+        tight=proof.gap < TIGHT,
         source=_SOURCE,
         name="tight_poa",
         build=build,
-        remark=f"computed; its worst game agrees to {gap:.1g}, and no row is violated by more than {found.violation:.1g}",
+        remark=proof.remark(),
         players=table.shape[1],
         basis=table,
         perceived=perceived,
         tolls=tolls,
         rho=rho,
-        nu=float(found.z[1]) if perceived is table else 0.0,
+        nu=nu if perceived is table else 0.0,
         witnesses=witnesses,
-        gap=gap,
+        gap=proof.gap,
         exact_tables=exact,
     )
+
+
+def _no_bound(table: FloatArray, perceived: FloatArray, tolls: FloatArray, valid_for: str) -> TightPoa:
+    why = "the optimum of some games costs nothing, while an equilibrium does not"
+    found = TightPoa.infinite(table, perceived, valid_for, _SOURCE, "tight_poa", why)
+    return replace(found, tolls=tolls)
+
+
+def _count(latencies: int) -> str:
+    return "one latency" if latencies == 1 else f"{latencies} latencies"

@@ -14,7 +14,6 @@ for every j and all triplets (see `rows`) [chandan2019]_.
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -22,12 +21,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, as_floats, require
-from poagame.bounds.tight.basis import Basis, as_table, basis_values, num_players
-from poagame.bounds.tight.cutting_planes import LinearOptimum, NoSolution, maximise
-from poagame.bounds.tight.programmes import chosen_shares, given_shares
-from poagame.bounds.tight.record import TightPoa, attained, falls, witnesses_of
+from poagame.bounds.tight.basis import Basis, as_table, basis_values, check_size, num_players
+from poagame.bounds.tight.chosen_prices import choose_prices
+from poagame.bounds.tight.record import TIGHT, Proof, TightPoa, falls
 from poagame.bounds.tight.rows import Triplets
-from poagame.bounds.tight.worst_case import named, worst_shared_resources
+from poagame.bounds.tight.two_unknowns import NoSolution, highest
+from poagame.bounds.tight.worst_case import Witness, named, scaled, worst_shared_resources
 
 ShareRule = Literal["marginal_contribution", "equal_share", "optimal"]
 Shares: TypeAlias = ShareRule | ArrayLike
@@ -68,6 +67,7 @@ def tight_welfare_poa(welfare: Basis, players: int, shares: Shares = "marginal_c
     """
     n = num_players(players)
     table = as_table(basis_values(welfare, n))
+    check_size(len(table), n)
     require(bool(np.isfinite(table).all()), "a welfare must be finite at every number of users")
     table = table[(table > 0).any(axis=1)]
     require(len(table) > 0, "the welfare is zero everywhere, and no ratio is defined")
@@ -75,14 +75,17 @@ def tight_welfare_poa(welfare: Basis, players: int, shares: Shares = "marginal_c
     perceived = table
     try:
         if isinstance(shares, str) and _rule(shares) == "optimal":
-            triplets = Triplets.of(n, both_ends=True)
-            several = [maximise(chosen_shares(triplets, row[None])) for row in table]
-            only = int(np.argmax([one.z[0] for one in several]))
-            perceived = np.array([one.z[1:] for one in several])
-            return _answer(several[only], triplets, table, perceived, valid_for, only)
+            found = [choose_prices(row, -row, -1.0) for row in table]
+            worst = int(np.argmin([one.rho for one in found]))
+            game = zip(found[worst].rows, found[worst].shares, strict=True)
+            witnesses = scaled(Witness(worst, u - x, x, v - x, float(price)) for (u, v, x), price in game)
+            return _answer(-found[worst].rho, witnesses, table, np.array([-one.prices for one in found]), valid_for)
         perceived = _given(shares, table)
         triplets = Triplets.of(n, both_ends=falls(-perceived))
-        return _answer(maximise(given_shares(triplets, table, perceived)), triplets, table, perceived, valid_for, None)
+        reached, best = triplets.equilibrium_values(table), triplets.optimum_values(table)
+        top = highest(reached.ravel(), -triplets.slopes(perceived).ravel(), -best.ravel())
+        witnesses = triplets.witnesses(top.rows // len(triplets.u), top.rows % len(triplets.u), top.prices)
+        return _answer(-top.rho, witnesses, table, perceived, valid_for)
     except NoSolution:
         return TightPoa.infinite(
             table, perceived, valid_for, _SOURCE, "tight_welfare_poa", "equilibria of some games are worth nothing"
@@ -112,22 +115,18 @@ def _given(shares: Any, table: FloatArray) -> FloatArray:
 
 
 def _answer(
-    found: LinearOptimum, triplets: Triplets, table: FloatArray, shares: FloatArray, valid_for: str, only: int | None
+    value: float, witnesses: tuple[Witness, ...], table: FloatArray, shares: FloatArray, valid_for: str
 ) -> TightPoa:
-    value = float(found.z[0])
-    witnesses = witnesses_of(found, triplets, only)
-    counted = table / np.arange(1.0, table.shape[1] + 1)
-    ratio = 1.0 / attained(witnesses, counted)
-    gap = abs(ratio / value - 1.0) if math.isfinite(ratio) else math.inf
+    proof = Proof.of(witnesses, -table, -shares, value)
     return TightPoa(
         value=value,
         kind="coarse correlated",
         valid_for=valid_for,
-        tight=gap < 1e-6,
+        tight=proof.gap < TIGHT,
         source=_SOURCE,
         name="tight_welfare_poa",
-        build=partial(named, worst_shared_resources, witnesses, ratio, -shares, -table),
-        remark=f"computed; its worst game agrees to {gap:.1g}, and no row is violated by more than {found.violation:.1g}",
+        build=partial(named, worst_shared_resources, witnesses, value, -shares, -table),
+        remark=proof.remark(),
         players=table.shape[1],
         basis=table,
         perceived=shares,
@@ -135,5 +134,5 @@ def _answer(
         rho=1.0 / value,
         nu=0.0,
         witnesses=witnesses,
-        gap=gap,
+        gap=proof.gap,
     )

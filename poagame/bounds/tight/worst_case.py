@@ -8,8 +8,8 @@ conditions say that no player gains by going to its optimal resources (the const
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Witness:
     a, x, b : int
         Players that use the resource in the equilibrium alone, in both, and in the optimum alone.
     price : float
-        θ > 0: how much the worst game has of it, scaled so that the least is 1.
+        θ > 0: how much the worst game has of it, scaled so that the least (or the largest) is 1.
     """
 
     basis: int
@@ -39,6 +39,14 @@ class Witness:
     x: int
     b: int
     price: float
+
+
+def scaled(witnesses: Iterable[Witness]) -> tuple[Witness, ...]:
+    """The same game with prices of which the least is 1, or the largest where they are too far apart to be read."""
+    several = list(witnesses)
+    least, most = min(w.price for w in several), max(w.price for w in several)
+    unit = least if most < 1e6 * least else most
+    return tuple(replace(w, price=w.price / unit) for w in several)
 
 
 def ring_actions(witnesses: Sequence[Witness], players: int) -> list[list[list[int]]]:

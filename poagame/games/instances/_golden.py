@@ -6,6 +6,20 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 
 from poagame.games.checks import whole
 
+MOST_DEGREE = 10**18
+"""Of the results that rest on Φ_d; decimals of so many digits take milliseconds."""
+
+
+def degree_of_powers(degree: object) -> int:
+    """`degree` as a whole number of at least 1.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none, or beyond `MOST_DEGREE`.
+    """
+    return whole(degree, "degree", 1, MOST_DEGREE)
+
 
 def digits_for(degree: int) -> Context:
     """Decimals with some 60 digits left after powers of this degree, and exponents beyond those of floats."""
@@ -18,9 +32,9 @@ def golden(degree: int) -> Decimal:
     Raises
     ------
     InvalidInput
-        If the degree is no whole number of at least 1.
+        As `degree_of_powers`.
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     with localcontext(digits_for(d)) as context:
         x, last = Decimal(1), Decimal(0)
         while x - last > x.scaleb(12 - context.prec):

@@ -20,9 +20,11 @@ from math import factorial, log10, sqrt
 import numpy as np
 
 from poagame._arrays import require
+from poagame.errors import TooLarge
 from poagame.games.checks import whole
 from poagame.games.congestion import CongestionGame
-from poagame.games.instances._golden import floor_golden, golden
+from poagame.games.instances._golden import degree_of_powers, floor_golden, golden
+from poagame.games.instances._size import check_size
 from poagame.latency import Polynomial, Tabulated
 
 DOMINANCE = 2.0**-20
@@ -30,6 +32,9 @@ DOMINANCE = 2.0**-20
 
 MOST_DEGREE = 103
 """Of `polynomial_worst_case`: beyond, its costs are beyond the range of floats."""
+
+MOST_MACHINES = 3000
+"""Of `makespan_identical`: its m (m − 1) + 2 jobs are listed one by one, up to ten million."""
 
 
 def affine_atomic_worst_case() -> CongestionGame:
@@ -67,13 +72,14 @@ def polynomial_worst_case(degree: int, players: int | None = None) -> Congestion
     InvalidInput
         If the degree is below 1 or above 103, or the players are fewer than k + 2 (`small_players_worst_case` has those).
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     require(d <= MOST_DEGREE, f"costs of degree {d} are beyond the range of floats; take at most {MOST_DEGREE}")
     k = floor_golden(d)
     n = k + 2 if players is None else whole(players, "players")
     require(
         n >= k + 2, f"degree {d} needs at least {k + 2} players; small_players_worst_case has the worst game of fewer"
     )
+    check_size(n, 2, 2 * n)
     a, b = (k + 1) ** (d + 1) - (k + 2) ** d, (k + 1) ** d - k ** (d + 1)
     gamma = Fraction((k + 1) ** (2 * d + 1) - k ** (d + 1) * (k + 2) ** d, a + b)
     paid = a * k ** (d + 1) + b * (k + 1) ** (d + 1)
@@ -106,9 +112,10 @@ def small_players_worst_case(degree: int, players: int) -> CongestionGame:
     InvalidInput
         If players are fewer than 2 or more than k + 1, k as in `polynomial_worst_case`, or costs are beyond the range of floats.
     """
-    d, n, k = whole(degree, "degree", 1), whole(players, "players"), floor_golden(degree)
+    d, n, k = degree_of_powers(degree), whole(players, "players"), floor_golden(degree)
     require(2 <= n <= k + 1, f"degree {d} is for 2 … {k + 1} players; got {n}. polynomial_worst_case has more players")
     require(few_players_fit(d, n), f"the costs of {n} players of degree {d} are beyond the range of floats; take fewer")
+    check_size(n, 2, 2 * n)
     a, b = n**d * (n - 1), n**d - (n - 1) ** (d + 1)
     actions = [[[i, n + i], [j for j in range(n) if j != i] + list(range(n, 2 * n))] for i in range(n)]
     game = CongestionGame(_monomials([a] * n + [b] * n, d), actions)
@@ -140,7 +147,7 @@ def weighted_worst_case(degree: int, players: int) -> CongestionGame:
         If the degree or the players are below 1, or the chain is so long that its costs are beyond the range of floats.
     """
     phi = float(golden(degree))
-    d, n = whole(degree, "degree", 1), whole(players, "players", 1)
+    d, n = degree_of_powers(degree), whole(players, "players", 1, 10**6)
     index = np.arange(1, n + 1) - float((n + 2) // 3)
     require(
         max(2.0 * (d + 1.0), 3.0 * d + 1.0) / 3.0 * n * np.log10(phi)
@@ -180,9 +187,11 @@ def price_of_stability(fixed: int = 10, active: int = 27) -> CongestionGame:
     ------
     InvalidInput
         If they are no whole numbers in these ranges.
+    TooLarge
+        If the active players are more than 463.
     """
-    k, n = whole(fixed, "fixed"), whole(active, "active")
-    require(k >= 0 and n >= 2, f"price_of_stability takes fixed >= 0 and active >= 2; got {k} and {n}")
+    k, n = whole(fixed, "fixed"), whole(active, "active", 2)
+    check_size(n + 1, 2, n * n + 1)
     pair = {(i, j): 1 + at for at, (i, j) in enumerate((i, j) for i in range(n) for j in range(n) if i != j)}
     own = 1 + len(pair)
     private = 2 * k + n + 1 + DOMINANCE
@@ -258,8 +267,12 @@ def makespan_identical(machines: int = 2) -> CongestionGame:
     ------
     InvalidInput
         If machines is no whole number of at least 2.
+    TooLarge
+        If the machines are more than `MOST_MACHINES`.
     """
     m = whole(machines, "machines", 2)
+    if m > MOST_MACHINES:
+        raise TooLarge(f"{m:,} machines, whose jobs are too many to list; the limit is {MOST_MACHINES:,}")
     anywhere = [[j] for j in range(m)]
     game = CongestionGame(
         _monomials([1.0] * m, 1),

@@ -10,10 +10,14 @@ import math
 import numpy as np
 
 from poagame._arrays import require
+from poagame.games.checks import positive
 from poagame.games.network import NetworkRouting
 from poagame.latency import BPR, MM1, Latency, Polynomial
 from poagame.latency.log_periodic import LogPeriodic
 from poagame.latency.stacked import Stacked
+
+FAINTEST = 1e-300
+"""Least degree of `monomial_pigou`: what is below is 0 for floats."""
 
 TABLED_DEGREE = 32
 """Whole degrees up to this are polynomials; beyond, a table of coefficients would be almost all zeros."""
@@ -29,18 +33,15 @@ def pigou(degree: float = 1) -> NetworkRouting:
     Raises
     ------
     InvalidInput
-        If the degree is not positive.
+        If the degree is not positive and finite.
 
     Examples
     --------
     >>> pigou(1).certified["poa"]
     1.3333333333333333
     """
-    require(0 < degree < math.inf, f"degree must be positive and finite; got {degree}")
-    logarithm = -math.log1p(degree) / degree
-    best = math.exp(logarithm)
-    # 1 − x* + x*^(d+1), of which x*^(d+1) = x*/(d+1)
-    optimum = (1.0 - degree * math.expm1(logarithm)) / (degree + 1.0)
+    degree = positive(degree, "degree")
+    best, optimum = math.exp(-math.log1p(degree) / degree), pigou_optimum(degree)
     return NetworkRouting.parallel(Stacked.of([Polynomial([1.0]), _power(degree)]), 1.0).named(
         "Pigou 1920; roughgarden2002 for d = 1, roughgarden2003 for degree d",
         poa=1.0 / optimum,
@@ -49,6 +50,12 @@ def pigou(degree: float = 1) -> NetworkRouting:
         optimum_load=best,
         augmentation=1.0 + best * degree / (degree + 1.0),
     )
+
+
+def pigou_optimum(degree: float) -> float:
+    """Optimum of Pigou's links over their equilibrium, 1 − β = 1/α, without loss of digits."""
+    # 1 − x* + x*^(d+1), of which x*^(d+1) = x*/(d+1)
+    return (1.0 - degree * math.expm1(-math.log1p(degree) / degree)) / (degree + 1.0)
 
 
 def monomial_pigou(low: float, high: float) -> NetworkRouting:
@@ -64,17 +71,12 @@ def monomial_pigou(low: float, high: float) -> NetworkRouting:
     Raises
     ------
     InvalidInput
-        Unless 0 < low ≤ high.
+        Unless 10⁻³⁰⁰ ≤ low ≤ high (`pigou` has the constant links of low = 0), or if the links are beyond the range of floats.
     """
-    require(0 < low <= high < math.inf, f"degrees must satisfy 0 < low <= high; got {low} and {high}")
-    if high - low <= 1e-6 * high:
-        more, less, y = 0.0, 0.0, 1.0
-    else:
-        # ln μ = ln q/(q+1) − (ln λ + ln(q+1))/q, equal for both
-        bend_low, bend_high = (math.log1p(-1.0 / (q + 1.0)) - math.log1p(q) / q for q in (low, high))
-        log_rate = (bend_low - bend_high) / (1.0 / low - 1.0 / high)
-        more, less = (-(log_rate + math.log1p(q)) / q for q in (low, high))
-        y = -math.expm1(less) / math.expm1(more)
+    low, high = positive(low, "low"), positive(high, "high")
+    require(FAINTEST <= low <= high, f"degrees must satisfy {FAINTEST:g} <= low <= high; got {low} and {high}")
+    require(monomial_pigou_fits(low, high), f"the links of degrees {low:g} and {high:g} are beyond the range of floats")
+    more, less, y = _worst_loads(low, high)
     optimum = y * math.exp((low + 1.0) * more) + math.exp((high + 1.0) * less)
     latency = Stacked.of([_power(low) * y**-low, _power(high) * 1.0])
     return NetworkRouting.parallel(latency, 1.0 + y).named(
@@ -83,6 +85,29 @@ def monomial_pigou(low: float, high: float) -> NetworkRouting:
         equilibrium_cost=1.0 + y,
         optimum_cost=optimum,
     )
+
+
+def monomial_pigou_fits(low: float, high: float) -> bool:
+    """Whether the links of `monomial_pigou` are within the range of floats."""
+    more, _, y = _worst_loads(low, high)
+    return more < 600.0 and y > 1e-250 and low * abs(math.log(y)) < 600.0
+
+
+def _worst_loads(low: float, high: float) -> tuple[float, float, float]:
+    """Return ln t of the low and the high degree, and y, of `monomial_pigou`."""
+    if high - low <= 1e-6 * high:
+        return 0.0, 0.0, 1.0
+    log_rate, _ = equal_smoothness(low, high)
+    more, less = (-(log_rate + math.log1p(q)) / q for q in (low, high))
+    return more, less, -math.expm1(less) / math.expm1(min(more, 700.0)) if more > 0.0 else 0.0
+
+
+def equal_smoothness(low: float, high: float) -> tuple[float, float]:
+    r"""Return ln λ and ln μ at which monomials of two degrees have the same :math:`\mu_q = \tfrac{q}{q+1} (\lambda (q+1))^{-1/q}`."""
+    # ln μ = ln q/(q+1) − (ln λ + ln(q+1))/q
+    bend_low, bend_high = (-math.log1p(1.0 / q) - math.log1p(q) / q for q in (low, high))
+    log_rate = (bend_low - bend_high) / (1.0 / low - 1.0 / high)
+    return log_rate, bend_high - log_rate / high
 
 
 def mm1_pigou(utilisation: float, service_rate: float = 1.0) -> NetworkRouting:
@@ -97,7 +122,8 @@ def mm1_pigou(utilisation: float, service_rate: float = 1.0) -> NetworkRouting:
     InvalidInput
         Unless 0 < utilisation < 1 and the rate is positive.
     """
-    require(0 < utilisation < 1, f"utilisation must lie between 0 and 1; got {utilisation}")
+    utilisation, service_rate = positive(utilisation, "utilisation"), positive(service_rate, "service_rate")
+    require(utilisation < 1.0, f"utilisation must lie between 0 and 1; got {utilisation}")
     demand = utilisation * service_rate
     constant = 1.0 / (service_rate - demand)
     free = math.sqrt(service_rate * (service_rate - demand))
@@ -121,18 +147,24 @@ def bpr_pigou(load_ratio: float, b: float = 0.15, power: float = 4.0) -> Network
     Raises
     ------
     InvalidInput
-        If a number is not positive.
+        If a number is not positive and finite, or the road's cost at that load is beyond the range of floats.
     """
-    require(min(load_ratio, b, power) > 0, f"load_ratio, b and power must be positive; got {load_ratio}, {b}, {power}")
+    load_ratio, b, power = positive(load_ratio, "load_ratio"), positive(b, "b"), positive(power, "power")
+    steep = power * abs(math.log(load_ratio))
+    require(
+        steep + abs(math.log(b)) < 690.0,
+        f"(x/c)^{power:g} at {load_ratio:g} times the capacity is beyond the range of floats; take a smaller power or ratio",
+    )
     bent = b * load_ratio**power
-    loss = bent / (1.0 + bent) * power * (power + 1.0) ** (-(power + 1.0) / power)
+    best = pigou_optimum(power)
+    spared = best + (1.0 - best) / (1.0 + bent)
     cost = load_ratio * (1.0 + bent)
     latency = Stacked.of([BPR(1.0, 1.0, b, power), Polynomial([1.0 + bent])])
     return NetworkRouting.parallel(latency, load_ratio).named(
         "correa2004 (anarchy value); roughgarden2003",
-        poa=1.0 / (1.0 - loss),
+        poa=1.0 / spared,
         equilibrium_cost=cost,
-        optimum_cost=cost * (1.0 - loss),
+        optimum_cost=cost * spared,
     )
 
 
@@ -163,9 +195,10 @@ def cohen_kelly(arrival_rate: float, service_rate: float, *, bridge: bool = True
     InvalidInput
         Unless 2λ > φ − 1 > λ > 0.
     """
+    arrival_rate, service_rate = positive(arrival_rate, "arrival_rate"), positive(service_rate, "service_rate")
     load = service_rate - 1.0
     require(
-        2.0 * arrival_rate > load > arrival_rate > 0,
+        2.0 * arrival_rate > load > arrival_rate,
         f"the paradox needs 2·arrival_rate > service_rate − 1 > arrival_rate > 0; got {arrival_rate} and {service_rate}",
     )
     queue = min(max(service_rate - math.sqrt(service_rate), arrival_rate), 2.0 * arrival_rate)
@@ -232,7 +265,7 @@ def slow_convergence(demand: float = 1.0) -> NetworkRouting:
     InvalidInput
         If demand is not positive.
     """
-    require(0 < demand < math.inf, f"demand must be positive; got {demand}")
+    demand = positive(demand, "demand")
 
     def cost(y: float) -> float:
         return (demand - y) * (1.0 + demand - y) + y * (2.0 + y * y)

@@ -16,10 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, as_floats, require
+from poagame.errors import TooLarge
 from poagame.games.checks import positive, whole
 from poagame.games.congestion import CongestionGame
 from poagame.games.network import NetworkRouting
 from poagame.latency import MM1, Tabulated
+
+MOST_SERVERS = 1_000_000
+"""Of `parallel_queues`; `contended_servers`, whose costs are a table for each, has up to `MOST_CONTENDED`."""
+
+MOST_CONTENDED = 4096
 
 
 def mm1_servers(service_rates: ArrayLike, arrival_rate: float) -> NetworkRouting:
@@ -38,7 +44,8 @@ def mm1_servers(service_rates: ArrayLike, arrival_rate: float) -> NetworkRouting
     Raises
     ------
     InvalidInput
-        If a rate is not positive, or the arrivals are more than the servers can take.
+        If a rate is not positive, or the arrivals are more than the servers can take, or so few that what they cost is below the range
+        of floats.
 
     Examples
     --------
@@ -50,11 +57,20 @@ def mm1_servers(service_rates: ArrayLike, arrival_rate: float) -> NetworkRouting
     require(bool((rates > 0).all()), f"service_rates must be positive; the smallest is {rates.min()}")
     arrivals = positive(arrival_rate, "arrival_rate")
     require(
-        arrivals < rates.sum(),
-        f"arrivals of {arrivals:g} overload servers of {rates.sum():g} together; lower them, or add a server",
+        bool(((rates > 1e-150) & (rates < 1e150)).all()),
+        f"service_rates must lie between 1e-150 and 1e150; got {rates.min():g} to {rates.max():g}. Change the unit of time",
+    )
+    total = float(rates.sum())
+    require(
+        arrivals < total,
+        f"arrivals of {arrivals:g} overload servers of {total:g} together; lower them, or add a server",
     )
     selfish = _filled(rates, np.ones_like(rates), arrivals)
     best = _filled(rates, np.sqrt(rates), arrivals)
+    require(
+        0.0 < best < math.inf and 0.0 < selfish < math.inf,
+        f"the waiting of arrivals of {arrivals:g} at servers of up to {rates.max():g} is beyond the range of floats",
+    )
     return NetworkRouting.parallel(MM1(rates), arrivals).named(
         "bell1983", poa=selfish / best, equilibrium_cost=selfish, optimum_cost=best
     )
@@ -77,9 +93,14 @@ def parallel_queues(servers: int, arrival_rate: float) -> NetworkRouting:
     Raises
     ------
     InvalidInput
-        Unless servers is a whole number of at least 2 and arrival_rate > 0.
+        Unless servers is a whole number of at least 2 and arrival_rate > 0, below 1e150.
+    TooLarge
+        If the servers are more than `MOST_SERVERS`.
     """
     n, arrivals = whole(servers, "servers", 2), positive(arrival_rate, "arrival_rate")
+    require(arrivals < 1e150, f"arrival_rate must be below 1e150; got {arrivals:g}")
+    if n > MOST_SERVERS:
+        raise TooLarge(f"{n:,} servers; the limit is {MOST_SERVERS:,}")
     rates = np.array([arrivals + 1.0] + [1.0] * (n - 1))
     optimum = _filled(rates, np.sqrt(rates), arrivals)
     return NetworkRouting.parallel(MM1(rates), arrivals).named(
@@ -103,8 +124,12 @@ def contended_servers(servers: int) -> CongestionGame:
     ------
     InvalidInput
         If servers is no whole number of at least 2.
+    TooLarge
+        If the servers are more than `MOST_CONTENDED`.
     """
     n = whole(servers, "servers", 2)
+    if n > MOST_CONTENDED:
+        raise TooLarge(f"{n:,} servers, with a table of costs each; the limit is {MOST_CONTENDED:,}")
     count = np.arange(1.0, n + 1.0)
     dropped = Tabulated([count] * n, [1.0 - 1.0 / count] * n)
     idle = math.exp(n * math.log1p(-1.0 / n))  # probability that nobody comes to a server
@@ -118,11 +143,14 @@ def contended_servers(servers: int) -> CongestionGame:
 
 
 def _filled(rates: FloatArray, weight: FloatArray, arrivals: float) -> float:
-    """Σ x/(μ − x) with loads μ − t · weight on the fastest servers, as many as stay positive."""
-    order = np.argsort(-rates)
+    """Σ x/(μ − x) with loads μ − t · weight on the servers of largest μ/weight, as many as stay positive."""
+    quotient = rates / weight
+    order = np.argsort(-quotient)
     fastest, share = rates[order], weight[order]
-    level = (np.cumsum(fastest) - arrivals) / np.cumsum(share)
-    # a server is used if its rate leaves room for a load at the t of all that are faster or as fast
-    used = int(np.flatnonzero(fastest / share > level).max()) + 1
-    free = level[used - 1] * share[:used]
-    return float(((fastest[:used] - free) / free).sum())
+    # in terms of what μ/weight falls short of its largest, of which t is s less: few arrivals at fast servers lose no digits
+    short = quotient[order[0]] - quotient[order]
+    level = (arrivals + np.cumsum(share * short)) / np.cumsum(share)
+    used = int(np.flatnonzero(level > short).max(initial=0)) + 1
+    load = share[:used] * (level[used - 1] - short[:used])
+    free = share[:used] * (fastest[:used].sum() - arrivals) / share[:used].sum()
+    return float((load / free).sum())

@@ -15,6 +15,7 @@ import numpy as np
 
 from poagame.games.checks import whole
 from poagame.games.congestion import CongestionGame
+from poagame.games.instances._size import check_size
 from poagame.latency import Polynomial
 
 
@@ -40,13 +41,16 @@ def singleton_tree(levels: int) -> CongestionGame:
     ------
     InvalidInput
         If levels is no whole number of at least 1.
+    TooLarge
+        If the levels are more than 9.
 
     Examples
     --------
     >>> [round(singleton_tree(k).certified["poa"], 4) for k in (1, 2, 6)]
     [1.5, 2.0, 2.4238]
     """
-    k = whole(levels, "levels", 1)
+    k = whole(levels, "levels", 1, 100)
+    check_size(2**k * (k + 2) - 2, 2, 2**k * (k + 2) - 1)
     cost = [(2.0 / 3.0) ** i for i in range(k) for _ in range(2**i)]
     parent = [(node - 1) // 2 for node in range(1, 2**k - 1)]
     for leaf in range(2**k):
@@ -85,17 +89,20 @@ def identical_servers(levels: int) -> CongestionGame:
     ------
     InvalidInput
         If levels is no whole number of at least 1.
+    TooLarge
+        If the levels are more than 8.
 
     Examples
     --------
     >>> [round(identical_servers(levels).certified["equilibrium_ratio"], 4) for levels in (2, 4, 6)]
     [1.5, 1.9375, 1.9943]
     """
-    top = whole(levels, "levels", 1)
+    top = whole(levels, "levels", 1, 20)
     wanted = [*identical_servers_recursion()[1][:top], 0]
     share = [Fraction(prod(wanted[:u]), prod(range(1, u + 1))) for u in range(top + 1)]  # N_u / N_0
     unit = lcm(*(part.denominator for part in share))
     counts = [int(part * unit) for part in share]
+    check_size(sum(u * count for u, count in enumerate(counts)), 2, sum(counts))
     first = np.concatenate([[0], np.cumsum(counts)]).tolist()
     actions = [
         [[first[u] + job // u], [first[u - 1] + job // wanted[u - 1]]]

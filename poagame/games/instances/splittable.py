@@ -10,10 +10,15 @@ from __future__ import annotations
 import numpy as np
 
 from poagame._arrays import FloatArray
+from poagame.errors import TooLarge
 from poagame.games.checks import whole
+from poagame.games.instances._size import check_size
 from poagame.games.load_balancing import FractionalLoadBalancing
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import Polynomial
+
+MOST_JOBS = 4096
+"""Of `half_load_balancing`: flows of more on as many servers would take 134 MB each."""
 
 
 def splittable_affine(players: int) -> SplittableRouting:
@@ -44,6 +49,7 @@ def splittable_affine(players: int) -> SplittableRouting:
     1.26087
     """
     n = whole(players, "players", 3)
+    check_size(n, 2 * n - 1, 3 * n + 2)
     s = 2.0 / (3.0 * (n - 1))
     small, large = 3 * n, 3 * n + 1
     actions: list[list[list[int]]] = []
@@ -86,6 +92,7 @@ def load_balancing(players: int) -> SplittableRouting:
     1.0
     """
     players = whole(players, "players", 1)
+    check_size(players, players, players)
     game = SplittableRouting(Polynomial([0.0, 1.0]), [[[r] for r in range(players)]] * players, np.ones(players))
     return game.named("own derivation", poa=1.0, pos=1.0, equilibrium_cost=float(players), optimum_cost=float(players))
 
@@ -99,6 +106,8 @@ def half_load_balancing(players: int) -> FractionalLoadBalancing:
     ------
     InvalidInput
         If players is no whole number of at least 1.
+    TooLarge
+        If the players are more than `MOST_JOBS`.
 
     Examples
     --------
@@ -106,6 +115,8 @@ def half_load_balancing(players: int) -> FractionalLoadBalancing:
     1.9
     """
     n = whole(players, "players", 1)
+    if n > MOST_JOBS:
+        raise TooLarge(f"{n:,} jobs on as many servers, whose flows are too many to hold; the limit is {MOST_JOBS:,}")
     game = FractionalLoadBalancing(np.ones(n), np.ones(n))
     answers = {"poa": 2.0 - 1.0 / n, "pos": 1.0, "equilibrium_cost": n - 0.5, "optimum_cost": 0.5 * n}
     return game.named("own derivation: the social cost lies between the potential and 2 - 1/n times it", **answers)

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from poagame.games.checks import whole
 from poagame.games.congestion import CongestionGame
+from poagame.games.instances._size import check_size, fits
 from poagame.latency import Polynomial
 
 
@@ -35,6 +36,8 @@ def symmetric_affine(players: int = 2) -> CongestionGame:
     ------
     InvalidInput
         If players is no whole number of at least 2.
+    TooLarge
+        If the players are more than 119.
 
     Examples
     --------
@@ -42,6 +45,7 @@ def symmetric_affine(players: int = 2) -> CongestionGame:
     [1.6, 2.0, 2.3043478260869565]
     """
     n = whole(players, "players", 2)
+    check_size(*_shape(n))
     if n == 2:
         slopes, actions = [2.0, 2.0, 1.0, 1.0, 1.5], [[0, 2, 4], [1, 3, 4], [0, 1], [2, 3, 4]]
         worst, least = Fraction(12), Fraction(15, 2)
@@ -56,6 +60,16 @@ def symmetric_affine(players: int = 2) -> CongestionGame:
         equilibrium_cost=float(worst),
         optimum_cost=float(least),
     )
+
+
+def symmetric_affine_fits(players: int) -> bool:
+    """Whether `symmetric_affine` of so many players can be held."""
+    return fits(*_shape(players))
+
+
+def _shape(n: int) -> tuple[int, int, int]:
+    """Rows, actions and resources for n ≥ 3."""
+    return 1, 2 * n, n * n + n * (n - 1) * (n - 2) // 2
 
 
 def _all_equal(n: int) -> tuple[list[float], list[list[int]]]:

@@ -12,9 +12,9 @@ from math import comb
 import numpy as np
 
 from poagame._arrays import require
-from poagame.games.checks import positive, whole
+from poagame.games.checks import positive
 from poagame.games.congestion import CongestionGame
-from poagame.games.instances._golden import digits_for, golden
+from poagame.games.instances._golden import degree_of_powers, digits_for, golden
 from poagame.latency import Polynomial
 
 MOST_DEGREE = 10
@@ -90,7 +90,7 @@ def weighted_attained(degree: int) -> CongestionGame:
     >>> game.num_players, round(game.certified["poa"], 8)
     (6, 9.90926834)
     """
-    d = whole(degree, "degree", 1)
+    d = degree_of_powers(degree)
     require(
         d <= MOST_DEGREE, f"weighted_attained has degrees up to {MOST_DEGREE}; got {d}. weighted_worst_case has more"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -237,6 +238,12 @@ def test_no_bound() -> None:
         (lambda x: -x, 3, None, "nonnegative"),
         (lambda x: math.nan, 3, None, "nonnegative"),
         (lambda x: "a", 3, None, "no number"),
+        (lambda x: 1 / 0, 3, None, "answered with ZeroDivisionError"),
+        ([True, False, True], 3, None, "no number"),
+        (np.array([True, True, True]), 3, None, "no number"),
+        (["1", "2", "3"], 3, None, "no number"),
+        ({1, 2, 3}, 3, None, "basis is a latency"),
+        ({1: 1.0}, 1, None, "basis is a latency"),
         ([], 3, None, "at least one latency"),
         ([1, 2], 3, None, "has 2 values"),
         ([[1, 2, 3], [1, 2]], 3, None, "basis 1 has 2 values"),
@@ -262,3 +269,16 @@ def test_bad_input(basis: Any, players: Any, tolls: Any, message: str | None) ->
 def test_too_many_players() -> None:
     with pytest.raises(TooLarge, match="limit is 2000"):
         tight_poa(lambda x: x, 2001)
+    with pytest.raises(TooLarge, match="8,008,002 rows"):
+        tight_poa([lambda x: 1, lambda x: x], 2000)
+
+
+def test_numbers_of_every_kind() -> None:
+    kinds = (
+        [1, 2, 3],
+        [Fraction(1), Fraction(2), 3],
+        [Decimal(1), Decimal(2), 3.0],
+        np.array([1, 2, 3]),
+        np.float32([1, 2, 3]),
+    )
+    assert {tight_poa(values, 3).rational() for values in kinds} == {Fraction(5, 2)}
