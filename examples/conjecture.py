@@ -1,9 +1,11 @@
-"""A conjecture about your own cluster, tested: is selfish routing within a factor of the best, whatever is cached where?
+"""A conjecture about your own cluster, tested: is selfish routing at most a third dearer than the best, as on affine latencies?
 
     python examples/conjecture.py [factor]
 
-Requests choose between two workers of saturating latency; cached prefixes make a worker cheaper for some. The search looks for the worst
-such cluster, and the smallest one beyond the factor is printed as code.
+A stream of requests chooses between two workers of saturating latency, each request the faster one. The search looks for the worst such
+cluster, and the smallest one beyond the factor is printed as code. It breaks 4/3: near saturation the cost of one more request grows much
+faster than the latency that it sees. (Prefixes that lie cached are left out on purpose: what they save comes off the optimum too, so a
+game of large savings and almost no cost has a ratio of any size, which says nothing about the routing.)
 """
 
 from __future__ import annotations
@@ -11,27 +13,31 @@ from __future__ import annotations
 import sys
 
 import poagame as pg
-from poagame.testing import WorstFound, assert_poa_at_most, minimal_counterexample, routing_games, search_worst
+from poagame.errors import PoagameError
+from poagame.testing import WorstFound, assert_poa_at_most, minimal_counterexample, parallel_links, search_worst
 
 
-def main(factor: float = 1.5, budget: int = 400) -> WorstFound:
+def main(factor: float = 4 / 3, budget: int = 400) -> WorstFound:
     """Print the worst game found and, where the conjecture fails, a smallest counterexample."""
-    clusters = routing_games(max_requests=4, max_workers=2, families=["saturating"])
+    clusters = parallel_links(2, families=["saturating"])
     worst = search_worst(clusters, budget, bound=factor)
     print(worst, end="\n\n")
 
-    found = minimal_counterexample(clusters, lambda game: assert_poa_at_most(game, factor), budget)
-    print(f"no counterexample to {factor} among {budget} games" if found is None else found)
-    if found is not None:
-        again = pg.price_of_anarchy(found.game)
-        assert again.exact
-        assert again.poa > factor
-    assert worst.report is not None
-    assert worst.value == worst.report.poa_low
+    search = minimal_counterexample(clusters, lambda game: assert_poa_at_most(game, factor), budget)
+    print(search)
+    if search.found:
+        assert pg.price_of_anarchy(search.game).poa_low > factor
     return worst
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        raise SystemExit(__doc__)
-    main(*map(float, sys.argv[1:]))
+    try:
+        if len(sys.argv) > 2:
+            raise ValueError("one factor at most")
+        main(*map(float, sys.argv[1:]))
+    except PoagameError as error:
+        raise SystemExit(f"conjecture.py: {error}") from None
+    except ValueError:
+        raise SystemExit(
+            f"conjecture.py: the factor is a number >= 1; got {' '.join(sys.argv[1:])}\n\n{__doc__}"
+        ) from None

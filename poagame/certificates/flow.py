@@ -162,7 +162,7 @@ def _supports(game: NetworkRouting, x: FloatArray, edges: IntArray) -> tuple[Flo
                 corners.pop()
             corners.append(int(j))
         at = min(max(int(np.searchsorted(loads[corners], x[e], side="right")) - 1, 0), max(len(corners) - 2, 0))
-        if len(corners) > 1:
+        if len(corners) > 1 and most > 0:
             a, b = corners[at], corners[at + 1]
             slope[k] = max(0.0, float((value[b] - value[a]) / (loads[b] - loads[a])))
         # on [y, y + h] the latency is at least that at y, so y·ℓ − g·y is at least the lesser of its line's ends

@@ -11,7 +11,7 @@ NumPy loads give float64 NumPy arrays; JAX arrays and tracers give JAX arrays, s
 from __future__ import annotations
 
 import abc
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import equinox as eqx
 import jax
@@ -132,6 +132,10 @@ class Latency(eqx.Module):
             part = [_plain(each) for each in part] if isinstance(part, tuple) else _plain(part)
             parts.append(f"{name}={part!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _repr_pretty_(self, p: Any, cycle: bool) -> None:
+        """What IPython and Hypothesis print: the code, not the fields of a data class."""
+        p.text(repr(self))
 
     def _checked(self, load: ArrayLike) -> Array:
         x = load if isinstance(load, jax.Array) else np.asarray(load, dtype=np.float64)

@@ -107,20 +107,21 @@ class Numbers(Sequence[PaperNumber]):
 
 
 _C64, _C128, _SURGE = "Exp 4a, C = 64", "Exp 4b, C = 128", "Exp 3, load spike"
+_UNKNOWN = "experiment not known"
 
 NUMBERS = Numbers(
     [
-        PaperNumber("knee", "concurrency of the saturation knee, both models", None, 96, 128, "requests", "P", "Exp 2"),
-        PaperNumber("post-knee", "first grid point past the knee", 128, None, None, "requests", "P", "Exp 2"),
-        PaperNumber("plateau", "PoA-hat below saturation, over models and topologies", None, 7, 19, "1", "A", "Exp 1"),
-        PaperNumber("plateau-variation", "coefficient of variation on the plateau", None, None, 0.005, "1", "A", "Exp 1"),
+        PaperNumber("knee", "concurrency of the saturation knee, both models", None, 96, 128, "requests", "P", _UNKNOWN),
+        PaperNumber("post-knee", "first grid point past the knee", 128, None, None, "requests", "P", _UNKNOWN),
+        PaperNumber("plateau", "PoA-hat below saturation, over models and topologies", None, 7, 19, "1", "A", _UNKNOWN),
+        PaperNumber("plateau-variation", "coefficient of variation on the plateau", None, None, 0.005, "1", "A", _UNKNOWN),
         PaperNumber("grid-64", "PoA-hat of 340B over 16 configurations", 18.7, 18.6, 18.8, "1", "P", _C64),
         PaperNumber("grid-128", "PoA-hat of 340B over 16 configurations", 34.3, 30.6, 38.0, "1", "P", _C128),
-        PaperNumber("grid-128-spread", "largest over smallest of the 16 configurations", 1.6, None, None, "1", "P", _C128),
+        PaperNumber("grid-128-spread", "spread of the 16 (that it is largest over smallest: I)", 1.6, None, None, "1", "P", _C128),
         PaperNumber("spread-70b", "spread (±) of 70B over 16 configurations", 0.08, None, None, "1", "S", "below saturation"),
-        PaperNumber("variation-growth", "growth of the variation from C = 64 to 128", None, 37, 58, "1", "S", _C128),
-        PaperNumber("heat-map", "range of the heat maps", None, 14.6, 42.5, "1", "P", "Exp 4"),
-        PaperNumber("deep-saturation", "PoA-hat, laid to prefill exhaustion", None, 200, 309, "1", "P", "Exp 2"),
+        PaperNumber("variation-growth", "growth of the variation over configurations at C = 128", None, 37, 58, "1", "S", _UNKNOWN),
+        PaperNumber("heat-map", "range of the heat maps", None, 14.6, 42.5, "1", "P", _UNKNOWN),
+        PaperNumber("deep-saturation", "PoA-hat, laid to prefill exhaustion", None, 200, 309, "1", "P", _UNKNOWN),
         PaperNumber("surge-static", "70B 1P/5D saturated, static router", 66.4, None, None, "1", "P", _SURGE),
         PaperNumber("surge-adaptive", "70B 1P/5D saturated, adaptive router", 21.5, None, None, "1", "P", _SURGE),
         PaperNumber("surge-gain", "static over adaptive, 70B 1P/5D", 3.1, None, None, "1", "P", _SURGE),

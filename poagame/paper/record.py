@@ -64,7 +64,7 @@ class Finding:
     assumption : str
         The assumption under which the claim holds (HOLDS_UNDER), else empty.
     counterexample : object or None
-        A game or table that refutes the claim as stated.
+        A game or numbers that refute the claim as stated; `repr` is code that rebuilds them.
     decided_by : str
         What would decide it (UNDECIDED), else empty.
     figures : name → number

@@ -11,10 +11,12 @@ import numpy as np
 from hypothesis.errors import InvalidArgument
 from numpy.typing import ArrayLike
 
-from poagame._arrays import require
+from poagame._arrays import FloatArray, require
 from poagame.errors import PoagameError
+from poagame.games.checks import is_number
 from poagame.games.congestion import CongestionGame
 from poagame.games.network import NetworkRouting
+from poagame.games.normal_form import NormalFormGame
 from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 
 MAX_ROWS = 30
@@ -47,6 +49,19 @@ def no_evidence(error: PoagameError) -> NoReturn:
     raise error
 
 
+def checked_rtol(rtol: object) -> float:
+    """A relative tolerance of a law.
+
+    Raises
+    ------
+    InvalidInput
+        If it is no number in [0, 1): NaN or 1 would let everything pass.
+    """
+    number: Any = rtol
+    require(is_number(number) and 0 <= number < 1, f"rtol must be a number of at least 0 and below 1; got {rtol!r:.80}")
+    return float(number)
+
+
 def steer(value: float, label: str) -> None:
     """Tell Hypothesis to search for games with more of this; silent outside of its tests."""
     if hypothesis.currently_in_test_context() and np.isfinite(value):
@@ -62,7 +77,7 @@ def assert_at_most(game: object, value: float, limit: float, law: str, rtol: flo
     game
         Printed as code if the law is broken.
     value, limit : float
-        The two sides; neither NaN.
+        The two sides; infinite ones are compared as they are.
     law : str
         What is claimed, for people.
 
@@ -71,7 +86,7 @@ def assert_at_most(game: object, value: float, limit: float, law: str, rtol: flo
     LawBroken
         If value > limit.
     InvalidInput
-        If a side is NaN.
+        If a side is NaN or no number, or `rtol` is not in [0, 1).
 
     Examples
     --------
@@ -85,11 +100,17 @@ def assert_at_most(game: object, value: float, limit: float, law: str, rtol: flo
     <BLANKLINE>
     NetworkRouting(Polynomial(coefficients=[[1.0, 0.0], [0.0, 1.0]]), [0, 0], [1, 1], [0], [1], [1.0], 2)
     """
+    rtol = checked_rtol(rtol)
+    both: Any = (value, limit)
     require(
-        not np.isnan(value) and not np.isnan(limit), f"{law}: the sides are {value} and {limit}; neither may be NaN"
+        all(is_number(side) and not np.isnan(side) for side in both),
+        f"{law}: the sides must be two numbers and not NaN; got {value!r:.80} and {limit!r:.80}",
     )
-    steer(value - limit, law)
-    if value > limit + rtol * max(abs(value), abs(limit)) or (np.isinf(value) and value > limit):
+    slack = 0.0
+    if np.isfinite(both).all():
+        steer(value - limit, law)
+        slack = rtol * max(abs(value), abs(limit))
+    if value > limit and value > limit + slack:
         raise broken(law, f"{value:.10g} > {limit:.10g}", game)
 
 
@@ -148,17 +169,56 @@ def beside_optimum(game: Any, equilibrium: Any, optimum: Any) -> str:
         return edges(game, equilibrium.load, "equilibrium", optimum.profile)
     if hasattr(equilibrium, "profile"):
         return deviations(cast(FiniteGame, game), equilibrium.profile, "equilibrium", optimum.profile)
-    if hasattr(equilibrium, "profiles"):  # correlated: a law over profiles
-        rows = [["profile", "probability"]]
-        kept = np.argsort(-equilibrium.probabilities, kind="stable")[:MAX_ROWS]
-        rows += [[str(equilibrium.profiles[k].tolist()), f"{equilibrium.probabilities[k]:.6g}"] for k in kept]
-    else:  # a row of probabilities or of flow for each player
-        what, table = ("strategy", "strategies") if hasattr(equilibrium, "strategies") else ("flow", "flow")
-        rows = [["player", what]]
-        rows += [
-            [str(i), str(np.round(row, 6).tolist())] for i, row in enumerate(getattr(equilibrium, table)[:MAX_ROWS])
-        ]
-    return f"{columns(rows)}\noptimum {np.round(optimum.profile, 6).tolist()}"
+    if hasattr(equilibrium, "profiles"):
+        return _joint(game, equilibrium, optimum)
+    if hasattr(equilibrium, "strategies"):
+        strategies = equilibrium.strategies
+        pays = (NormalFormGame.of(game).expected_action_costs(strategies) * strategies).sum(axis=1)
+        choices = [_action(game, i, int(a)) for i, a in enumerate(optimum.profile)]
+        return _rows("strategy", strategies, pays, equilibrium, choices, _paid(game, optimum.profile), optimum)
+    flows = [str(np.round(row, 6).tolist()) for row in optimum.profile]
+    pays, paid = game.player_costs(equilibrium.flow), game.player_costs(optimum.profile)
+    return _rows("flow", equilibrium.flow, pays, equilibrium, flows, paid, optimum)
+
+
+def _joint(game: FiniteGame, equilibrium: Any, optimum: Any) -> str:
+    """Table of a correlated equilibrium: likely profiles first, what each player pays at them, in the mean, and at the optimum."""
+    listed = range(min(game.num_players, MAX_ROWS))
+    rows = [["profile", "probability", *(f"{i} pays" for i in listed), "all"]]
+    costs = np.array([_paid(game, s) for s in equilibrium.profiles])
+    order = np.argsort(-equilibrium.probabilities, kind="stable")
+    lines = [
+        (
+            str(equilibrium.profiles[k].tolist()),
+            equilibrium.probabilities[k],
+            costs[k],
+            game.social_cost(equilibrium.profiles[k]),
+        )
+        for k in order[:MAX_ROWS]
+    ]
+    lines.append(("mean", 1.0, equilibrium.probabilities @ costs, equilibrium.social_cost))
+    lines.append((f"optimum {optimum.profile.tolist()}", None, _paid(game, optimum.profile), optimum.social_cost))
+    for name, share, paid, total in lines:
+        chance = "" if share is None else f"{share:.6g}"
+        rows.append([name, chance, *(f"{paid[i]:.6g}" for i in listed), f"{total:.6g}"])
+    return columns(rows)
+
+
+def _rows(what: str, chosen: Any, pays: Any, equilibrium: Any, optima: Sequence[str], paid: Any, optimum: Any) -> str:
+    """Table of a row of probabilities or of flow for each player, what it pays, and the optimum beside it."""
+    rows = [["player", what, "pays", "optimum", "pays"]]
+    for i in range(min(len(chosen), MAX_ROWS)):
+        rows.append([str(i), str(np.round(chosen[i], 6).tolist()), f"{pays[i]:.6g}", optima[i], f"{paid[i]:.6g}"])
+    if len(chosen) > MAX_ROWS:
+        rows.append([f"… {len(chosen) - MAX_ROWS} more", "", "", "", ""])
+    rows.append(["all", "", f"{equilibrium.social_cost:.6g}", "", f"{optimum.social_cost:.6g}"])
+    return columns(rows)
+
+
+def _paid(game: FiniteGame, profile: Any) -> FloatArray:
+    """[N]: what each player pays at a pure profile."""
+    costs = checked_costs(game, game.action_costs(profile))
+    return np.take_along_axis(costs, np.asarray(profile)[:, None], axis=1)[:, 0]
 
 
 def _action(game: FiniteGame, player: int, action: int) -> str:

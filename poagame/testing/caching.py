@@ -11,7 +11,7 @@ from hypothesis.strategies import DrawFn
 
 from poagame._arrays import require
 from poagame.games.caching import CachingGame
-from poagame.testing.strategies import _tenths
+from poagame.testing.draws import tenths
 
 CachingKind = Literal["metric", "directed", "complete", "any"]
 Demands = Literal["equal", "any"]
@@ -47,9 +47,9 @@ def caching_games(
     kind = draw(st.sampled_from(list(kinds)))
     n = draw(st.integers(min_nodes, max_nodes))
     distance = draw(_distances(n, kind))
-    cost, costs = _tenths(1, 60), st.lists(_tenths(1, 60), min_size=n, max_size=n)
+    cost, costs = tenths(1, 60), st.lists(tenths(1, 60), min_size=n, max_size=n)
     placement = draw(cost if equal_placement else costs)
-    asked = 1.0 if demands == "equal" else draw(st.lists(_tenths(1, 30), min_size=n, max_size=n))
+    asked = 1.0 if demands == "equal" else draw(st.lists(tenths(1, 30), min_size=n, max_size=n))
     return CachingGame(distance, placement, asked)
 
 

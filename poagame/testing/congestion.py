@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from poagame.games.congestion import CongestionGame, Objective
 from poagame.latency import Latency
+from poagame.testing.draws import action_rows, tenths, used_only
 from poagame.testing.strategies import FAMILIES, Family, latencies
 
 CongestionVariant = Literal["unweighted", "weighted", "player_specific", "counted"]
@@ -30,7 +32,8 @@ def congestion_games(
     Parameters
     ----------
     max_players, max_actions, max_resources : int
-        Sizes are drawn from 1 up to these. Players may have different numbers of actions, and equal ones twice.
+        Sizes are drawn from 1 up to these. Players may have different numbers of actions, no action twice;
+        every resource is in some action.
     variants : sequence
         "unweighted" players, "weighted" ones (some of equal weight), those with "player_specific" latencies, or "counted" rows of
         several equal players.
@@ -40,28 +43,22 @@ def congestion_games(
         "total", "makespan" or both.
     """
     variant = draw(st.sampled_from(list(variants)))
-    players, resources = draw(st.integers(1, max_players)), draw(st.integers(1, max_resources))
-    rows, multiplicity = players, None
-    if variant == "counted":
-        cuts = draw(st.lists(st.booleans(), min_size=players - 1, max_size=players - 1))
-        multiplicity = [1]
-        for cut in cuts:
-            if cut:
-                multiplicity.append(1)
-            else:
-                multiplicity[-1] += 1
-        rows = len(multiplicity)
-    tenths = st.integers(1, 30).map(lambda n: n / 10)
-    few = draw(st.lists(tenths, min_size=1, max_size=2))
-    weights = draw(st.lists(st.sampled_from(few), min_size=rows, max_size=rows)) if variant == "weighted" else None
-    capacity = players + 1.0 if weights is None else sum(weights) + 3.0
+    objective, most = draw(st.sampled_from(list(objectives))), draw(st.integers(1, max_resources))
+    few = draw(st.lists(tenths(1, 30), min_size=1, max_size=2)) if variant == "weighted" else [1.0]
+    # a player is one stretch of the draw, so that shrinking can leave it out
+    player = st.tuples(action_rows(most, max_actions), st.sampled_from(few), st.booleans())
+    rows, weights, alike = zip(*draw(st.lists(player, min_size=1, max_size=max_players)), strict=True)
+    multiplicity = None
+    if variant == "counted":  # some players are like the one before
+        first = [k for k in range(len(rows)) if k == 0 or not alike[k]]
+        multiplicity = np.diff([*first, len(rows)]).tolist()
+        rows = [rows[k] for k in first]
+    actions, resources = used_only(rows)
+    capacity = sum(weights) + (3.0 if variant == "weighted" else 1.0)
     latency: Latency | list[Latency]
     if variant == "player_specific":
         one = latencies(resources, families, min_capacity=capacity)
-        latency = draw(st.lists(one, min_size=rows, max_size=rows))
+        latency = draw(st.lists(one, min_size=len(rows), max_size=len(rows)))
     else:
         latency = draw(latencies(resources, families, min_capacity=capacity))
-    action = st.sets(st.integers(0, resources - 1), min_size=1).map(sorted)
-    row = st.lists(action, min_size=1, max_size=max_actions)
-    actions = draw(st.lists(row, min_size=rows, max_size=rows))
-    return CongestionGame(latency, actions, weights, multiplicity, draw(st.sampled_from(list(objectives))))
+    return CongestionGame(latency, actions, weights if variant == "weighted" else None, multiplicity, objective)

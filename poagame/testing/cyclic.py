@@ -10,6 +10,7 @@ from hypothesis.strategies import DrawFn
 from poagame._arrays import require
 from poagame.games.congestion import CongestionGame
 from poagame.latency.stacked import Stacked
+from poagame.testing.draws import tenths
 from poagame.testing.strategies import Family, latencies
 
 
@@ -46,7 +47,7 @@ def cyclic_games(
     require(max_positions >= 2, f"a ring has at least 2 positions; got max_positions={max_positions}")
     positions = draw(st.integers(2, max_positions))
     kinds, classes = draw(st.integers(1, max_player_kinds)), draw(st.integers(1, max_resource_kinds))
-    one = st.one_of(st.integers(1, 4).map(float), st.integers(1, 30).map(lambda n: n / 10))
+    one = st.one_of(st.integers(1, 4).map(float), tenths(1, 30))
     weights = draw(st.lists(one, min_size=kinds, max_size=kinds)) if weighted else [1.0] * kinds
     room = positions * sum(weights) + 1.0
     of_kind = draw(st.lists(latencies(1, families, min_capacity=room), min_size=classes, max_size=classes))

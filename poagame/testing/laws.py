@@ -32,10 +32,22 @@ from poagame.games.protocols import (
 )
 from poagame.games.routing import RoutingGame
 from poagame.solvers.optimum import Optimum, social_optimum
-from poagame.testing.broken import Undecided, broken, columns, deviations, edges, no_evidence, steer
+from poagame.testing.broken import (
+    Undecided,
+    broken,
+    checked_rtol,
+    columns,
+    deviations,
+    edges,
+    no_evidence,
+    steer,
+)
 
 MAX_PAIRS = 20_000_000
 """Most pairs of profiles that `assert_smooth` looks at (a second or two)."""
+
+ROUNDING = 64 * np.finfo(np.float64).eps
+"""Relative error of a cost or potential that is a sum of some terms."""
 
 MAX_COSTS = 20_000_000
 """Most costs N · A · A^N that laws over all profiles tabulate (160 MB)."""
@@ -87,7 +99,7 @@ def assert_wardrop(game: NetworkRouting, load: ArrayLike, rtol: float = 1e-9) ->
         As `certify_flow`, or if the game is no network.
     """
     require(isinstance(game, NetworkRouting), f"assert_wardrop is for a NetworkRouting; got {type(game).__name__}")
-    found = certify_flow(game, load, rtol)
+    found = certify_flow(game, load, checked_rtol(rtol))
     if not found.holds:
         raise broken("the load is a Wardrop equilibrium", str(found), game, edges(game, load, "load"))
     return found
@@ -106,10 +118,11 @@ def assert_optimal(game: FiniteGame, profile: ArrayLike, rtol: float = 1e-9) -> 
         As `social_optimum`.
     """
     s = as_profile(as_finite(game, "assert_optimal"), profile)
+    rtol = checked_rtol(rtol)
     best = social_optimum(game)
     cost = float(game.social_cost(s))
     law = "no profile costs less"
-    slack = rtol * max(abs(cost), abs(best.social_cost))
+    slack = rtol * max(abs(cost), abs(best.social_cost)) if np.isfinite([cost, best.social_cost]).all() else 0.0
     if cost > best.social_cost + slack:
         sides = f"it costs {cost:.10g}, another one {best.social_cost:.10g}"
         raise broken(law, sides, game, deviations(game, s, "profile", best.profile))
@@ -131,9 +144,12 @@ def assert_smooth(game: FiniteGame, lam: float, mu: float, rtol: float = 1e-9) -
     LawBroken
         With the pair that misses by most.
     InvalidInput
-        If λ or μ is not finite, or C exceeds :math:`\sum_i C_i` somewhere: smoothness then says nothing about the price of anarchy.
+        If λ or μ is not finite, `rtol` is not in [0, 1), or C exceeds :math:`\sum_i C_i` somewhere: smoothness then says nothing about
+        the price of anarchy.
     TooLarge
         If the game has more than `MAX_PAIRS` pairs of profiles.
+    Undecided
+        If every profile costs infinity; inside a Hypothesis test the example is rejected.
 
     Examples
     --------
@@ -141,6 +157,7 @@ def assert_smooth(game: FiniteGame, lam: float, mu: float, rtol: float = 1e-9) -
     >>> assert_smooth(pg.instances.affine_atomic_worst_case(), 5 / 3, 1 / 3)
     """
     require(bool(np.isfinite([lam, mu]).all()), f"lam and mu must be finite numbers; got {lam} and {mu}")
+    rtol = checked_rtol(rtol)
     game = as_finite(game, "assert_smooth")
     players, actions = game.num_players, game.num_actions
     if 2 * players * np.log(actions) > np.log(MAX_PAIRS):
@@ -152,6 +169,12 @@ def assert_smooth(game: FiniteGame, lam: float, mu: float, rtol: float = 1e-9) -
     total = batch_social_cost(game, profiles)
     paid = np.take_along_axis(shares, profiles[:, :, None], axis=2)[:, :, 0].sum(axis=1)
     real = np.isfinite(total)  # profiles of actions that players have, within capacities
+    if not real.any():
+        no_evidence(
+            Undecided(
+                f"every profile of this {type(game).__name__} costs infinity, so smoothness says nothing; raise capacities"
+            )
+        )
     profiles, shares, total, paid = profiles[real], shares[real], total[real], paid[real]
     excess = total > paid + 1e-9 * np.maximum(np.abs(total), np.abs(paid))
     require(
@@ -184,39 +207,59 @@ def assert_exact_potential(
     """Law: the game has an exact potential [monderer1996]_; or `potential` is one.
 
     Without a function, the deviators' cost changes around every four-cycle add to zero. With one, its change at every move of one player
-    is that player's change of cost, over all profiles (moves from or to infinite costs left out).
+    is that player's change of cost, up to `rtol` of the changes and the rounding of the numbers themselves, over all profiles (those at
+    which somebody pays infinity left out).
+
+    Parameters
+    ----------
+    game : FiniteGame
+    potential : callable, optional
+        Profile [N] → number, finite wherever all pay finite costs; asked nowhere else.
+    rtol : float
+        Without a function, relative to the costs on a four-cycle, as in `potential_violation`.
 
     Raises
     ------
     LawBroken
         With the four-cycle, or the move, that misses by most.
     InvalidInput
-        If the function gives NaN, or costs are infinite where none is given.
+        If the function gives NaN or infinity; if costs are infinite at actions that players have and no function is given; or if
+        `rtol` is not in [0, 1).
     TooLarge
         If there are more than `MAX_COSTS` costs.
+    Undecided
+        If players have several actions and no move has finite costs before and after; inside a Hypothesis test the example is rejected.
     """
+    rtol = checked_rtol(rtol)
     game = as_finite(game, "assert_exact_potential")
     if potential is None:
         _every_four_cycle(game, rtol)
         return
     profiles, costs = _all_costs(game)
-    values = np.array([float(potential(s)) for s in profiles])
-    require(not np.isnan(values).any(), "the potential is NaN at some profile")
+    now = np.take_along_axis(costs, profiles[:, :, None], axis=2)
+    real = np.asarray(np.isfinite(now).all(axis=(1, 2)))
+    values = np.full(len(profiles), np.nan)
+    values[real] = [float(potential(s)) for s in profiles[real]]
+    wrong = real & ~np.isfinite(values)
+    require(
+        not wrong.any(),
+        f"the potential must be finite where all pay finite costs; it is {values[wrong.argmax()]} at {profiles[wrong.argmax()].tolist()}",
+    )
     players, actions = game.num_players, game.num_actions
     strides = actions ** np.arange(players - 1, -1, -1)
     at = np.arange(len(profiles))[:, None, None]
     moved = at + (np.arange(actions) - profiles[:, :, None]) * strides[:, None]  # [M, N, A]: the profile after the move
-    now = np.take_along_axis(costs, profiles[:, :, None], axis=2)
-    known = np.isfinite(costs) & np.isfinite(now) & np.isfinite(values)[at] & np.isfinite(values[moved])
-    change, step = (
-        np.subtract(a, b, out=np.zeros(known.shape), where=known)
-        for a, b in (
-            (costs, np.broadcast_to(now, known.shape)),
-            (values[moved], np.broadcast_to(values[at], known.shape)),
+    known = real[at] & real[moved] & (moved != at)
+    if actions > 1 and not known.any() or not real.any():
+        no_evidence(
+            Undecided(f"no move in this {type(game).__name__} has finite costs before and after; raise capacities")
         )
-    )
-    size = np.abs(np.where(known, costs, 0.0)) + np.abs(np.where(known, values[moved], 0.0)) + gain_scale(game)
-    off = np.where(np.abs(change - step) > rtol * size, np.abs(change - step), 0.0)
+    before, after = (np.where(known, x, 0.0) for x in (np.broadcast_to(now, known.shape), costs))
+    low, high = (np.where(known, values[x], 0.0) for x in (np.broadcast_to(at, known.shape), moved))
+    change, step = after - before, high - low
+    rounding = ROUNDING * sum(np.abs(x) for x in (before, after, low, high)) + ROUNDING * gain_scale(game)
+    slack = rtol * np.maximum(np.abs(change), np.abs(step)) + rounding
+    off = np.where(np.abs(change - step) > slack, np.abs(change - step), 0.0)
     if off.any():
         m, i, a = np.unravel_index(int(off.argmax()), off.shape)
         sides = f"player {i} moves to action {a}: its cost changes by {change[m, i, a]:.10g}, the potential by {step[m, i, a]:.10g}"

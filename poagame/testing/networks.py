@@ -11,7 +11,8 @@ from hypothesis.strategies import DrawFn
 from poagame._arrays import require
 from poagame.games.network import NetworkRouting
 from poagame.latency.stacked import Stacked
-from poagame.testing.strategies import FAMILIES, Family, _tenths, latencies
+from poagame.testing.draws import tenths
+from poagame.testing.strategies import FAMILIES, Family, latencies
 
 
 @st.composite
@@ -45,7 +46,7 @@ def networks(
     node = st.integers(0, size - 1)
     extra = draw(st.lists(st.tuples(node, node), max_size=max_extra_edges))
     edges = ring + doors + extra
-    trips = draw(st.lists(st.tuples(node, node, _tenths(0, 30)), min_size=1, max_size=max_commodities))
+    trips = draw(st.lists(st.tuples(node, node, tenths(0, 30)), min_size=1, max_size=max_commodities))
     total = sum(amount for _, _, amount in trips)
     if mixed and draw(st.booleans()):
         latency = Stacked.of([draw(latencies(1, families, total + 0.5)) for _ in edges])
@@ -72,6 +73,6 @@ def parallel_links(
         The demand is 1 where not given, else drawn from 0.1 up to this.
     """
     require(max_links >= 2, f"parallel links are at least 2; got max_links={max_links}")
-    demand = 1.0 if max_demand is None else draw(_tenths(1, max(1, int(10 * max_demand))))
+    demand = 1.0 if max_demand is None else draw(tenths(1, max(1, int(10 * max_demand))))
     links = draw(st.integers(2, max_links))
     return NetworkRouting.parallel(draw(latencies(links, families, demand + 0.5)), demand)

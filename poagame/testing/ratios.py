@@ -12,7 +12,9 @@ from poagame.anarchy.report import Concept
 from poagame.anarchy.verb import default_concept
 from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput, NoEquilibrium, UndefinedRatio
-from poagame.testing.broken import Undecided, beside_optimum, broken, no_evidence, steer
+from poagame.games.protocols import JointlyConvexGame
+from poagame.games.splittable import SplittableRouting
+from poagame.testing.broken import Undecided, beside_optimum, broken, checked_rtol, no_evidence, steer
 
 Measure = Literal["price of anarchy", "price of stability"]
 
@@ -49,7 +51,8 @@ def assert_poa_at_most(
     Undecided
         If the bound lies between `poa_low` and `poa` (exact) or `poa_high`; inside a Hypothesis test the example is rejected.
     InvalidInput
-        If the bound is no finite number ≥ 1, is a lower bound, is not on the price of anarchy, or does not cover the concept.
+        If the bound is no finite number ≥ 1, is a lower bound, is not on the price of anarchy, or does not cover the concept; if the
+        concept is "logit" or the game of a kind without one; or if `rtol` is not in [0, 1).
     TooLarge
         As `price_of_anarchy`.
 
@@ -86,9 +89,9 @@ def assert_pos_at_most(
 def _at_most(
     game: Any, bound: float | PoaBound, concept: Concept | None, rtol: float, measure: Measure
 ) -> AnarchyReport:
-    concept = default_concept(game) if concept is None else concept
+    concept = concept_of(game, concept)
     limit = limit_of(bound, concept, measure)
-    require(0 <= rtol < 1, f"rtol must be at least 0 and below 1; got {rtol}")
+    rtol = checked_rtol(rtol)
     try:
         found = price_of_anarchy(game, concept=concept)
     except (UndefinedRatio, NoEquilibrium) as error:
@@ -111,6 +114,28 @@ def _at_most(
             )
         )
     return found
+
+
+def concept_of(game: Any, concept: Concept | None) -> Concept:
+    """The concept asked for, or that of the kind of game, if a ratio of costs by it can be had without further parameters.
+
+    Raises
+    ------
+    InvalidInput
+        If it is "logit", which needs a temperature; or if the game has no price of anarchy in this library.
+    """
+    require(
+        concept != "logit",
+        "concept='logit' needs a temperature, which these laws do not take; write the ratio yourself: assert_at_most(game, "
+        "price_of_anarchy(game, concept='logit', temperature=t).poa_low, bound, 'the law'), or give search_worst such a measure",
+    )
+    priced = isinstance(game, SplittableRouting) or not isinstance(game, JointlyConvexGame)
+    require(
+        priced,
+        f"price_of_anarchy knows no optimum of {type(game).__name__}, whose players choose real vectors; compare "
+        "variational_equilibrium(game) with a cost that you know, by assert_at_most(game, cost, limit, 'the law')",
+    )
+    return default_concept(game) if concept is None else concept
 
 
 def limit_of(bound: float | PoaBound, concept: Concept, measure: Measure) -> float:

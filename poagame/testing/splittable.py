@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from poagame.games.splittable import SplittableRouting
-from poagame.testing.strategies import FAMILIES, Family, _tenths, latencies
+from poagame.testing.draws import action_rows, tenths, used_only
+from poagame.testing.strategies import FAMILIES, Family, latencies
 
 
 @st.composite
@@ -24,13 +25,12 @@ def splittable_games(
     Parameters
     ----------
     max_players, max_resources, max_actions : int
-        Sizes are drawn from 1 up to these.
+        Sizes are drawn from 1 up to these; no player has an action twice, and every resource is in some action.
     families : sequence
         Families of the latencies; all demand together stays below every capacity.
     """
-    players, resources = draw(st.integers(1, max_players)), draw(st.integers(1, max_resources))
-    demand = draw(st.lists(_tenths(1, 30), min_size=players, max_size=players))
-    action = st.sets(st.integers(0, resources - 1), min_size=1).map(sorted)
-    row = st.lists(action, min_size=1, max_size=max_actions)
-    actions = draw(st.lists(row, min_size=players, max_size=players))
+    most = draw(st.integers(1, max_resources))
+    player = st.tuples(tenths(1, 30), action_rows(most, max_actions))
+    demand, rows = zip(*draw(st.lists(player, min_size=1, max_size=max_players)), strict=True)
+    actions, resources = used_only(rows)
     return SplittableRouting(draw(latencies(resources, families, sum(demand) + 0.5)), actions, demand)

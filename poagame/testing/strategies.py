@@ -26,6 +26,7 @@ from poagame.latency import (
     Sum,
     Tabulated,
 )
+from poagame.testing.draws import tenths
 
 Family = Literal["linear", "affine", "polynomial", "bpr", "mm1", "saturating", "tabulated", "log_periodic", "composed"]
 FAMILIES: tuple[Family, ...] = ("affine", "polynomial", "bpr", "mm1", "saturating", "tabulated")
@@ -34,11 +35,6 @@ those of `FAMILIES` by sums, factors, tolls, background load, marginal costs, or
 CONVEX_TOTAL: tuple[Family, ...] = ("affine", "polynomial", "bpr", "mm1", "saturating")
 """Families whose load × latency is convex, so that their marginal cost is a latency."""
 Variant = Literal["static", "symmetric", "arrival_order", "weighted"]
-
-
-def _tenths(low: int, high: int) -> SearchStrategy[float]:
-    """Short decimals, so that counterexamples can be read and ties happen."""
-    return st.integers(low, high).map(lambda n: n / 10)
 
 
 def latencies(
@@ -57,7 +53,7 @@ def latencies(
     """
 
     def row(low: int, high: int) -> SearchStrategy[list[float]]:
-        return st.lists(_tenths(low, high), min_size=resources, max_size=resources)
+        return st.lists(tenths(low, high), min_size=resources, max_size=resources)
 
     def above() -> SearchStrategy[list[float]]:
         return row(1, 50).map(lambda extra: [round(min_capacity + e, 9) for e in extra])
@@ -72,7 +68,7 @@ def latencies(
 
     def polynomial(degree: int) -> SearchStrategy[Latency]:
         coefficients = st.lists(
-            st.lists(_tenths(0, 30), min_size=degree + 1, max_size=degree + 1), min_size=resources, max_size=resources
+            st.lists(tenths(0, 30), min_size=degree + 1, max_size=degree + 1), min_size=resources, max_size=resources
         )
         return st.builds(Polynomial, coefficients)
 
@@ -99,7 +95,7 @@ def latencies(
             options.append(st.lists(one, min_size=resources, max_size=resources).map(Stacked.of))
         return st.one_of(options)
 
-    readable = st.one_of(st.integers(1, 4).map(float), _tenths(0, 30))
+    readable = st.one_of(st.integers(1, 4).map(float), tenths(0, 30))
     makers: dict[Family, Callable[[], SearchStrategy[Latency]]] = {
         "linear": lambda: st.lists(readable, min_size=resources, max_size=resources).map(
             lambda slopes: Polynomial([[0.0, c] for c in slopes])
@@ -139,25 +135,27 @@ def routing_games(
     families : sequence
         Families of the latency; all requests together stay below every capacity.
     """
-    requests, workers = draw(st.integers(1, max_requests)), draw(st.integers(1, max_workers))
-    variant = draw(st.sampled_from(list(variants)))
-    weights = draw(st.lists(_tenths(1, 30), min_size=requests, max_size=requests)) if variant == "weighted" else None
-    total = requests + 1.0 if weights is None else sum(weights) + 3.0
-    latency = draw(latencies(workers, families, min_capacity=total))
-    row = st.lists(_tenths(0, 30), min_size=workers, max_size=workers)
-    rows = draw(st.lists(row, min_size=1, max_size=min(max_types, requests)))
-    types = draw(st.lists(st.integers(0, len(rows) - 1), min_size=requests, max_size=requests))
-    affinity = None
+    variant, workers = draw(st.sampled_from(list(variants))), draw(st.integers(1, max_workers))
+    omega = draw(tenths(0, 20))
+    row = st.lists(tenths(0, 30), min_size=workers, max_size=workers)
+    rows = draw(st.lists(row, min_size=1, max_size=max_types))
+    weight = tenths(1, 30) if variant == "weighted" else st.just(1.0)
+    request = st.tuples(st.integers(0, len(rows) - 1), weight)
+    types, weights = zip(*draw(st.lists(request, min_size=1, max_size=max_requests)), strict=True)
+    room = sum(weights) + (3.0 if variant == "weighted" else 1.0)
+    latency, affinity = draw(latencies(workers, families, min_capacity=room)), None
     if variant in ("symmetric", "arrival_order"):
-        entries = st.lists(_tenths(-10, 20), min_size=requests * requests, max_size=requests * requests)
-        affinity = np.array(draw(entries)).reshape(requests, requests)
+        # below the diagonal, row by row, and last: a game of fewer requests is the same draw cut short
+        affinity = np.zeros((len(types), len(types)))
+        for i in range(len(types)):
+            affinity[i, :i] = draw(st.lists(tenths(-10, 20), min_size=i, max_size=i))
         if variant == "symmetric":
-            affinity = np.triu(affinity, 1) + np.triu(affinity, 1).T
+            affinity += affinity.T
     return RoutingGame(
         latency,
         [rows[t] for t in types],
-        draw(_tenths(0, 20)),
+        omega,
         affinity,
         "arrival_order" if variant == "arrival_order" else "symmetric",
-        weights,
+        weights if variant == "weighted" else None,
     )

@@ -122,13 +122,30 @@ def test_a_table_and_an_unbounded_class() -> None:
 
 @pytest.mark.parametrize("top", [2.0, 3.0, 100.0])
 def test_a_free_link_is_used_as_far_as_it_is_free(top: float) -> None:
+    """Two links, of which the first is piecewise linear: its optimum piece by piece (the general solver needs a second for each)."""
     bound = sharp_augmentation_of(Tabulated([1.0, top, 2.0 * top], [0.0, 1.0, 50.0]), 2.0 * top)
     assert bound.approach is not None
     for size in (1, 5):
         game = bound.approach(size)
-        best = pg.social_optimum(game).social_cost
-        assert game.certified["optimum_cost"] == pytest.approx(best, rel=1e-8)
-        assert rate_needed(game) == pytest.approx(game.certified["augmentation"], rel=1e-8)
+
+        def least(demand: float, game: Any = game) -> float:
+            ends = [0.0, *(x for x in (1.0, top, 2.0 * top) if x < demand), demand]
+            found = [
+                minimize_scalar(
+                    lambda x: float(game.social_cost([x, demand - x])),
+                    bounds=piece,
+                    method="bounded",
+                    options={"xatol": 1e-12},
+                )
+                for piece in itertools.pairwise(ends)
+            ]
+            corners = [float(game.social_cost([x, demand - x])) for x in ends]
+            return min(*(float(one.fun) for one in found), *corners)
+
+        demand, paid = game.total_demand, pg.wardrop(game, rtol=1e-13).social_cost
+        assert game.certified["optimum_cost"] == pytest.approx(least(demand), rel=1e-8)
+        needed: Any = brentq(lambda total, goal=paid: least(total) - goal, demand, 3.0 * demand, xtol=1e-13)
+        assert needed / demand == pytest.approx(game.certified["augmentation"], rel=1e-8)
     assert bound.approach(10**6).certified["augmentation"] == pytest.approx(2.0, abs=2e-6)
 
 

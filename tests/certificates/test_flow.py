@@ -14,7 +14,7 @@ from poagame.certificates.flow import certify_flow, commodity_distances, flow_lo
 from poagame.errors import InvalidInput
 from poagame.games.network import NetworkRouting
 from poagame.games.tntp import read_tntp
-from poagame.latency import Polynomial, Tabulated
+from poagame.latency import MM1, Latency, Polynomial, Tabulated
 from poagame.outcome import Outcome
 from poagame.solvers import social_optimum
 from poagame.solvers.flow.wardrop import wardrop
@@ -194,3 +194,12 @@ def test_a_straight_table_is_convex_whatever_its_rounding() -> None:
     best = social_optimum(game)
     assert best.outcome is Outcome.OPTIMAL
     assert best.social_cost == pytest.approx(3.75)
+
+
+@pytest.mark.parametrize("latency", [MM1([2.0, 3.0]), Tabulated([0.0, 0.1, 0.2], [[0.0, 0.1, 0.1], [0.0, 1.0, 1.1]])])
+def test_no_demand_costs_nothing_and_divides_nothing_by_nothing(latency: Latency) -> None:
+    game = NetworkRouting(latency, [0, 0], [1, 1], [0], [1], [0.0], 2)
+    best = social_optimum(game)  # a division of 0 by 0 would warn, and warnings are errors
+    assert best.social_cost == best.lower_bound == 0.0
+    assert certify_flow(game, best.profile).holds
+    assert flow_lower_bound(game, np.zeros(2)) == 0.0

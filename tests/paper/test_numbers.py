@@ -34,6 +34,13 @@ def test_the_numbers_that_checks_use(
     assert (found.low, found.value, found.high, found.tag) == (low, value, high, tag)
 
 
+def test_no_experiment_is_made_up() -> None:
+    """Of these it is not known which experiment they are of."""
+    for id in ("knee", "post-knee", "plateau", "plateau-variation", "heat-map", "deep-saturation", "variation-growth"):
+        assert number(id).where == "experiment not known"
+    assert "I)" in number("grid-128-spread").what
+
+
 def test_unknown_numbers_name_near_ones() -> None:
     with pytest.raises(InvalidInput, match="did you mean .*grid-64"):
         number("grid64")

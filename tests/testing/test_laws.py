@@ -16,6 +16,7 @@ from poagame import testing
 from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
 from poagame.testing import LawBroken, Undecided
+from poagame.testing.broken import beside_optimum
 
 LINKS = pg.CongestionGame(pg.latency.Polynomial([[0.0, 1.0], [2.0, 0.0]]), [[[0], [1]]] * 2)
 NOTHING = pg.CongestionGame(pg.latency.Polynomial([[0.0, 0.0]]), [[[0]], [[0]]])
@@ -102,8 +103,31 @@ def test_other_concepts_break_with_a_table_of_their_own(concept: Any) -> None:
     game: Any = LINKS
     if concept == "splittable":
         game = pg.SplittableRouting(pg.latency.Polynomial([[0.0, 1.0], [1.0, 0.0]]), [[[0], [1]]] * 2, [0.5, 0.5])
-    with pytest.raises(LawBroken, match=r"player  (strategy|flow)|profile  +probability"):
+    with pytest.raises(LawBroken, match=r"player  (strategy|flow)|profile  +probability") as error:
         testing.assert_poa_at_most(game, 1.01, concept)
+    *_, before, last = (line.split() for line in str(error.value).splitlines())
+    report = pg.price_of_anarchy(game, concept=concept)
+    worst, least = report.worst.social_cost, report.optimum.social_cost
+    if concept in ("correlated", "cce"):  # what each pays in the mean, and at the optimum
+        assert [before[0], last[0]] == ["mean", "optimum"]
+        for *_, one, other, total in (before, last):
+            assert float(one) + float(other) == pytest.approx(float(total), rel=1e-5)
+        totals = before[-1], last[-1]
+    else:
+        totals = last[1], last[2]
+        assert last[0] == "all"
+    assert [float(v) for v in totals] == pytest.approx([worst, least], rel=1e-5)
+
+
+def test_tables_of_play_by_chance_show_the_mean_cost_of_each() -> None:
+    for concept, row in (("correlated", -2), ("mixed", -1)):
+        report = pg.price_of_anarchy(PENNIES, concept=concept)  # 3 to all, whatever is played
+        lines = [line.split() for line in beside_optimum(PENNIES, report.worst, report.optimum).splitlines()]
+        if concept == "correlated":
+            assert lines[row] == ["mean", "1", "1.5", "1.5", "3"]
+        else:
+            assert lines[row] == ["all", "3", "3"]
+            assert [line[3] for line in lines[1:3]] == ["1.5", "1.5"]
 
 
 @pytest.mark.parametrize(
@@ -227,8 +251,12 @@ def test_wrong_potentials_are_found() -> None:
         testing.assert_exact_potential(game, lambda s: float(game.social_cost(s)))
     with pytest.raises(LawBroken, match="potential by"):
         testing.assert_exact_potential(game, lambda s: game.potential(s) + 1e-3 * (s[0] == 1))
-    with pytest.raises(InvalidInput, match="NaN"):
-        testing.assert_exact_potential(game, lambda s: float("nan"))
+    for useless in (float("nan"), float("inf"), -float("inf")):
+        with pytest.raises(InvalidInput, match="must be finite where all pay finite costs"):
+            testing.assert_exact_potential(game, lambda s, value=useless: value)
+    with pytest.raises(LawBroken, match="potential by 0"):  # as large a constant as may be hides no change
+        testing.assert_exact_potential(game, lambda s: 1e10)
+    testing.assert_exact_potential(game, lambda s: game.potential(s) + 1e3)
     with pytest.raises(LawBroken) as error:
         testing.assert_exact_potential(PENNIES)
     lines = str(error.value).splitlines()
@@ -274,5 +302,91 @@ def test_a_law_of_ones_own() -> None:
     for value in (2.0, float("inf")):
         with pytest.raises(LawBroken, match="broken: mine\n.* > 1\n"):
             testing.assert_at_most(LINKS, value, 1.0, "mine")
-    with pytest.raises(InvalidInput, match="NaN"):
-        testing.assert_at_most(LINKS, float("nan"), 1.0, "mine")
+    testing.assert_at_most(LINKS, -float("inf"), -float("inf"), "mine")
+    for value in (5.0, float("inf")):
+        with pytest.raises(LawBroken, match="> -inf"):
+            testing.assert_at_most(LINKS, value, -float("inf"), "mine")
+    for side in (float("nan"), "2", None, True):
+        with pytest.raises(InvalidInput, match="NaN"):
+            testing.assert_at_most(LINKS, side, 1.0, "mine")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rtol", [float("nan"), float("inf"), 1.0, 1e9, -1e-9, "1e-9", None, True])
+@pytest.mark.parametrize(
+    "law",
+    [
+        lambda rtol: testing.assert_at_most(LINKS, 2.0, 1.0, "mine", rtol),
+        lambda rtol: testing.assert_optimal(LINKS, [1, 1], rtol),
+        lambda rtol: testing.assert_smooth(LINKS, 0.1, 0.1, rtol),
+        lambda rtol: testing.assert_exact_potential(PENNIES, rtol=rtol),
+        lambda rtol: testing.assert_exact_potential(PENNIES, lambda _: 0.0, rtol),
+        lambda rtol: testing.assert_wardrop(pg.instances.braess(), np.zeros(5), rtol),
+        lambda rtol: testing.assert_poa_at_most(LINKS, 1.0, rtol=rtol),
+    ],
+)
+def test_a_tolerance_that_lets_everything_pass_is_refused(law: Callable[[Any], object], rtol: Any) -> None:
+    with pytest.raises(InvalidInput, match="rtol must be a number of at least 0 and below 1"):
+        law(rtol)
+    with pytest.raises(LawBroken):
+        law(1e-9)
+
+
+def test_games_that_cost_infinity_everywhere_keep_no_law() -> None:
+    full = pg.CongestionGame(pg.latency.MM1([1.0]), [[[0]], [[0]]])  # both beyond the capacity, whatever they do
+    with pytest.raises(Undecided, match="smoothness says nothing"):
+        testing.assert_smooth(full, 1.0, 0.5)
+    with pytest.raises(Undecided, match="no move"):
+        testing.assert_exact_potential(full, lambda s: 0.0)
+    with pytest.raises(InvalidInput, match="undefined; raise capacities"):
+        testing.assert_exact_potential(full)
+    # one finite profile, and no way from it
+    alone = pg.CongestionGame(pg.latency.MM1([1.1, 0.5]), [[[0], [1]]])
+    with pytest.raises(Undecided, match="no move"):
+        testing.assert_exact_potential(alone, lambda s: 0.0)
+    # moves among finite profiles count, and only they
+    some = pg.CongestionGame(pg.latency.MM1([2.5, 1.2]), [[[0], [1]], [[0], [1]]])
+    testing.assert_exact_potential(some, some.potential)
+    with pytest.raises(LawBroken, match="potential by 0"):
+        testing.assert_exact_potential(some, lambda s: 0.0)
+    testing.assert_exact_potential(pg.NormalFormGame([[1.0]]), lambda s: 0.0)  # nobody can move: nothing to break
+
+
+@given(testing.normal_form_games())
+def test_actions_that_players_lack_are_no_moves(game: pg.NormalFormGame) -> None:
+    # brute force over the moves that there are
+    broken = False
+    for s in itertools.product(*(np.flatnonzero(own) for own in game.available)):
+        for i, j in itertools.combinations(range(game.num_players), 2):
+            for a, b in itertools.product(np.flatnonzero(game.available[i]), np.flatnonzero(game.available[j])):
+                at, total = np.array(s), 0.0
+                for mover, to in ((i, a), (j, b), (i, s[i]), (j, s[j])):
+                    costs = game.action_costs(at)[mover]
+                    total += costs[to] - costs[at[mover]]
+                    at[mover] = to
+                broken |= abs(total) > 1e-9
+    if broken:
+        with pytest.raises(LawBroken, match="four-cycle"):
+            testing.assert_exact_potential(game)
+    else:
+        testing.assert_exact_potential(game)
+
+
+def test_the_four_cycle_names_actions_as_the_game_does() -> None:
+    inf = float("inf")  # player 0 lacks its first action
+    game = pg.NormalFormGame([[[inf, inf, inf], [1, 2, 3], [2, 1, 3]], [[inf, inf, inf], [2, 1, 3], [1, 2, 3]]])
+    cycle = pg.potential_violation(game)
+    assert cycle is not None
+    assert cycle.start[0] == 1
+    assert cycle.actions[0] == 2
+    with pytest.raises(LawBroken, match=r"(?s)add to [^0].*\[1, 0\]"):
+        testing.assert_exact_potential(game)
+
+
+def test_what_laws_on_the_price_of_anarchy_cannot_take_is_refused_by_name() -> None:
+    with pytest.raises(InvalidInput, match="concept='logit' needs a temperature, which these laws do not take"):
+        testing.assert_poa_at_most(LINKS, 2.0, "logit")
+    with pytest.raises(InvalidInput, match=r"no optimum of FractionalLoadBalancing.*variational_equilibrium"):
+        testing.assert_poa_at_most(pg.games.FractionalLoadBalancing([1.0], [1.0]), 2.0)
+    for welfare in (pg.bounds.naor(0.5, 3.0), pg.bounds.edelson_hildebrand(0.6, 4.0)):
+        with pytest.raises(InvalidInput, match="bounds the welfare ratio, not the price of anarchy"):
+            testing.assert_poa_at_most(LINKS, welfare, "wardrop" if welfare.kind == "wardrop" else "pure")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +15,14 @@ from hypothesis.strategies import SearchStrategy
 import poagame as pg
 from poagame import games, latency, testing
 from poagame.errors import InvalidInput
-from poagame.games.load_balancing import FractionalLoadBalancing
+from poagame.games import FractionalLoadBalancing
 from poagame.games.protocols import FiniteGame
 
 # what printed code refers to
 NAMES: dict[str, Any] = {
     **vars(games),
     **vars(latency),
-    "FractionalLoadBalancing": FractionalLoadBalancing,
-    "inf": np.inf,
+    "inf": np.inf,  # what an action costs that a player lacks
 }
 ALL_FAMILIES = (*testing.strategies.FAMILIES, "linear", "log_periodic", "composed")
 
@@ -65,7 +66,7 @@ def answers(game: Any, rng: np.random.Generator) -> list[Any]:
 
 @pytest.mark.parametrize("name", list(STRATEGIES))
 def test_the_repr_of_a_drawn_game_rebuilds_it(name: str) -> None:
-    @settings(max_examples=25)
+    @settings(max_examples=15)
     @given(STRATEGIES[name])
     def rebuilt(game: Any) -> None:
         again = eval(repr(game), NAMES)
@@ -91,6 +92,76 @@ def test_nothing_is_filtered_out(name: str) -> None:
     # the first draw is the simplest one, to which others shrink: it fits on a line
     assert len(seen[0]) <= 160
     assert not any("00000" in text for text in seen)
+
+
+@pytest.mark.parametrize("name", list(STRATEGIES))
+def test_hypothesis_prints_the_code(name: str) -> None:
+    last: list[str] = []
+
+    @settings(database=None, max_examples=5, phases=[hypothesis.Phase.generate], print_blob=False)
+    @given(STRATEGIES[name])
+    def fails(game: Any) -> None:
+        last[:] = [repr(game)]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError) as error:
+        fails()
+    assert f"game={last[0]}," in "\n".join(error.value.__notes__)
+
+
+SMALLEST: dict[str, tuple[SearchStrategy[Any], Callable[[Any], object], Callable[[Any], bool]]] = {
+    "requests in order of arrival": (
+        testing.routing_games(variants=["arrival_order"]),
+        testing.assert_exact_potential,
+        lambda game: game.num_players == 2,
+    ),
+    "weighted requests": (
+        testing.routing_games(variants=["weighted"]),
+        testing.assert_exact_potential,
+        lambda game: game.num_players == 2,
+    ),
+    "weighted players": (
+        testing.congestion_games(variants=["weighted"], families=["affine"]),
+        testing.assert_exact_potential,
+        lambda game: game.num_players == game.num_actions == 2,
+    ),
+    "tables": (
+        testing.shared_resources(),
+        lambda game: testing.assert_poa_at_most(game, 2.0),
+        lambda game: game.num_players <= 3 and game.num_actions == 2,
+    ),
+    "normal form": (
+        testing.normal_form_games(),
+        testing.assert_exact_potential,
+        lambda game: game.costs.shape == (2, 2, 2) and game.costs.sum() == 9.0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(SMALLEST))
+def test_counterexamples_shrink(name: str) -> None:
+    games, law, small = SMALLEST[name]
+    found = testing.minimal_counterexample(games, law)
+    assert found.found
+    assert found.complete
+    assert small(found.game), found
+
+
+@given(
+    st.one_of(
+        testing.congestion_games(variants=("unweighted", "counted")),
+        testing.splittable_games(),
+        testing.shared_resources(),
+    )
+)
+def test_no_player_has_an_action_twice_and_every_resource_is_used(game: Any) -> None:
+    again = eval(repr(game), NAMES)  # the actions as printed
+    rows = ast.literal_eval(re.findall(r"actions=(\[.*?\]\]\])", repr(again))[0])
+    for row in rows:
+        assert len({tuple(action) for action in row}) == len(row)
+    assert {r for row in rows for action in row for r in action} == set(
+        range(len(getattr(game, "total", [])) or game.num_resources)
+    )
 
 
 @given(testing.latencies(2, ALL_FAMILIES, min_capacity=3.0))

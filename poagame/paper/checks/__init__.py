@@ -1,8 +1,10 @@
 """The checks, a module a subject; `ALL` lists the claims in the order of the ledger."""
 
 from poagame.paper.checks import (
+    anarchy,
     caching,
     classical,
+    dynamics,
     estimator,
     open,
     potential,
@@ -15,6 +17,18 @@ from poagame.paper.record import Claim
 
 ALL: tuple[Claim, ...] = tuple(
     claim
-    for subject in (resource, caching, potential, router, temperature, saturation, classical, estimator, open)
+    for subject in (
+        resource,
+        caching,
+        potential,
+        dynamics,
+        router,
+        temperature,
+        saturation,
+        anarchy,
+        classical,
+        estimator,
+        open,
+    )
     for claim in subject.CLAIMS
 )

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from poagame import bounds
 from poagame.anarchy import anarchy_curve, price_of_anarchy
-from poagame.bounds import tight_poa
 from poagame.games import CongestionGame, NetworkRouting, RoutingGame, instances
 from poagame.latency import Polynomial
 from poagame.paper.record import Claim, Finding, Standing
@@ -87,16 +87,17 @@ def _tight(
 
 def nonatomic_affine(bound: float = 4.0 / 3.0, games: int = 60, seed: int = 0) -> Finding:
     """4/3 for nonatomic routing with affine latency."""
+    pigou = bounds.anarchy_value(Polynomial([[0.0, 1.0]]), 1.0).value
     proof = (
         "The upper bound is the Pigou bound of affine latency (Roughgarden and Tardos 2002); of a + bx it is largest at a = 0, "
-        f"where the formula (1 − d (d+1)^(−(d+1)/d))^(−1) gives {_anarchy(1):.6g}."
+        f"where it is computed as {pigou:.6g}."
     )
-    return _tight(bound, [instances.pigou(1), instances.braess()], affine_network, games, seed, proof, _anarchy(1))
+    return _tight(bound, [instances.pigou(1), instances.braess()], affine_network, games, seed, proof, pigou)
 
 
 def atomic_affine(bound: float = 2.5, players: int = 6, games: int = 60, seed: int = 0) -> Finding:
     """5/2 for unweighted atomic congestion games with affine latency."""
-    programme = tight_poa([lambda x: 1.0, lambda x: float(x)], players).value
+    programme = bounds.tight_poa([lambda x: 1.0, lambda x: float(x)], players).value
     proof = (
         f"The linear programme over all games of {players} players with affine latency gives {programme:.6g} (it covers coarse "
         "correlated equilibria too); for any number of players the bound is Christodoulou and Koutsoupias' (2005)."
@@ -109,12 +110,12 @@ def atomic_polynomial(
     degrees: Sequence[int] = (2, 3, 4), formula: Callable[[int], float] | None = None, games: int = 20, seed: int = 0
 ) -> Finding:
     """Aland et al.'s exact price of anarchy of polynomials of degree d."""
-    value = formula or aland
+    value = formula or (lambda d: bounds.atomic_polynomial(d).value)
     found: list[Finding] = []
     for d in degrees:
         worst = instances.polynomial_worst_case(d)
         basis = [lambda x, k=k: float(x) ** k for k in range(d + 1)]
-        programme = tight_poa(basis, worst.num_players).value
+        programme = bounds.tight_poa(basis, worst.num_players).value
         found.append(_tight(value(d), [worst], polynomial_game(d), games, seed, "", programme))
     figures = {
         f"{name}_{d}": f.figures[name]
@@ -134,19 +135,6 @@ def atomic_polynomial(
         "Other degrees were not checked here."
     )
     return Finding(Standing.HOLDS, "theorem", text, figures=figures)
-
-
-def aland(degree: int) -> float:
-    """γ(d) of Aland et al. for unweighted games, k = ⌊Φ_d⌋ with (Φ + 1)^d = Φ^(d+1)."""
-    d, k = degree, 1
-    while (k + 2) ** d >= (k + 1) ** (d + 1):
-        k += 1
-    above = (k + 1) ** (2 * d + 1) - k ** (d + 1) * (k + 2) ** d
-    return above / ((k + 1) ** (d + 1) - (k + 2) ** d + (k + 1) ** d - k ** (d + 1))
-
-
-def _anarchy(degree: int) -> float:
-    return 1.0 / (1.0 - degree * (degree + 1.0) ** (-(degree + 1.0) / degree))
 
 
 def traffic_limits(
@@ -199,25 +187,25 @@ CLAIMS = (
     Claim(
         "bound-nonatomic-affine",
         "Selfish routing with affine latency costs at most 4/3 of the optimum, and no smaller number will do.",
-        "classical bounds quoted (P)",
+        "classical bounds are quoted (P); this one is from the references",
         nonatomic_affine,
     ),
     Claim(
         "bound-atomic-affine",
         "Unweighted congestion games with affine latency have a price of anarchy of at most 5/2, and no smaller number will do.",
-        "classical bounds quoted (P)",
+        "classical bounds are quoted (P); this one is from the references",
         atomic_affine,
     ),
     Claim(
         "bound-atomic-polynomial",
         "With polynomials of degree d the exact price of anarchy is that of Aland et al.",
-        "among the references (P)",
+        "classical bounds are quoted (P); this one is from the references",
         atomic_polynomial,
     ),
     Claim(
         "bound-traffic-limits",
         "The price of anarchy tends to 1 in light and in heavy traffic.",
-        "light and heavy traffic are among the references (P); this sentence is ours (I)",
+        "classical bounds are quoted (P); light and heavy traffic are from the references, and this sentence is ours (I)",
         traffic_limits,
     ),
     Claim(

@@ -1,10 +1,27 @@
-"""Claims that no game or table of this library can test yet: what they say, and what would decide them."""
+"""Claims that no game or table here can test yet: what they say, and what would decide them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from poagame.paper.numbers import number
 from poagame.paper.record import Claim, Finding, Standing
+
+
+def _published(ids: Sequence[str], decided_by: str) -> Callable[[], Finding]:
+    """Numbers that nothing public lets anyone recompute."""
+
+    def test() -> Finding:
+        said = [number(id) for id in ids]
+        told = "; ".join(f"{n.what}: {n} ({n.tag})" for n in said)
+        text = f"Published: {told}. The runs behind it are not public, and no other published number determines it."
+        figures = {n.id: n.value for n in said if n.value is not None}
+        return Finding(Standing.UNDECIDED, "published numbers", text, decided_by=decided_by, figures=figures)
+
+    return test
+
+
+RUNS = "the requests of both arms, with the times of the controller's switches, or a repetition with more runs an arm"
 
 
 def _open(why: str, decided_by: str) -> Callable[[], Finding]:
@@ -15,6 +32,52 @@ def _open(why: str, decided_by: str) -> Callable[[], Finding]:
 
 
 CLAIMS = (
+    Claim(
+        "controller-throughput",
+        "At saturation the adaptive controller costs 13 % of throughput (70B, 1P/5D).",
+        "Exp 3 (P)",
+        _published(["surge-throughput"], RUNS),
+    ),
+    Claim(
+        "controller-ttft",
+        "After the controller's switch TTFT is 29 times better (70B, 1P/5D).",
+        "Exp 3 (S)",
+        _published(["surge-ttft"], RUNS),
+    ),
+    Claim(
+        "controller-two-decoders",
+        "With two decode workers the adaptive controller makes PoA-hat 2.2 times lower and TTFT P99 7.6 times lower (70B, 1P/2D).",
+        "Exp 3 (P)",
+        _published(["surge-gain-2d", "surge-ttft-2d"], RUNS),
+    ),
+    Claim(
+        "latency-shape",
+        "Latency is about linear below saturation, plus a term that is singular at capacity.",
+        "Eq. 9 (S), whose form is not known",
+        _open(
+            "The exact form is not known here (base + slope·x + strain·x/(capacity − x) has the shape, I), and the shipped measurements "
+            "end at 128 requests of aggregated serving, with no series known to reach its capacity.",
+            "the equation; and latency of one deployment measured up to its capacity, against forms without a singularity",
+        ),
+    ),
+    Claim(
+        "pools-saturate-apart",
+        "Prefill and decode saturate on different resources at different loads.",
+        "with Prop 4 (S)",
+        _open(
+            "The shipped measurements are of aggregated serving, and the recordings' engine is simulated.",
+            "prefill and decode latency of a disaggregated deployment by load, with the use of compute and of memory in each pool",
+        ),
+    ),
+    Claim(
+        "allocation-fails",
+        "At saturation PoA also grows because the split of GPUs between prefill and decode fails.",
+        "Prop 4, mechanism (b) (S)",
+        _open(
+            "No game here has both a split of GPUs and routing, and in all of the paper's runs the split was fixed (P).",
+            "a game of pools and requests together; and runs at several splits past the knee",
+        ),
+    ),
     Claim(
         "pools",
         "Prefill and decode pools with the paper's service-level functions have one variational equilibrium.",
@@ -42,7 +105,7 @@ CLAIMS = (
     Claim(
         "queueing-two",
         "Selfish no-regret queues stay stable if the servers could serve twice the arrivals.",
-        "Gaitonde and Tardos, among the references (P)",
+        "classical bounds are quoted (P); Gaitonde and Tardos are from the references",
         _open(
             "No queueing game with learning players is here.",
             "a simulation of queues that learn, below and above the factor 2; the proof is theirs",

@@ -1,0 +1,134 @@
+"""The evidence behind verdicts, recomputed by hand or by independent code."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+import poagame as pg
+from poagame import paper
+from poagame.paper.checks import caching, estimator
+
+CLAIMS = {claim.id: claim for claim in paper.claims()}
+
+
+def test_the_counterexample_to_proposition_3_has_a_potential_by_definition() -> None:
+    """All of its profiles and moves against the formula, written out anew."""
+    game = CLAIMS["potential-static"].check().counterexample
+    assert isinstance(game, pg.RoutingGame)
+    omega, overlap = float(game.overlap_weight), np.asarray(game.overlap)
+    assert np.ptp(overlap, axis=0).max() > 0  # costs depend on who pays
+    assert omega > 0
+
+    def phi(profile: tuple[int, ...]) -> float:
+        total = -omega * sum(overlap[i, j] for i, j in enumerate(profile))
+        for j in range(game.num_actions):
+            total += sum(float(game.latency(np.full(game.num_actions, k))[j]) for k in range(1, profile.count(j) + 1))
+        return total
+
+    for profile in itertools.product(range(game.num_actions), repeat=game.num_players):
+        costs = game.action_costs(profile)
+        for i, j in itertools.product(range(game.num_players), range(game.num_actions)):
+            moved = (*profile[:i], j, *profile[i + 1 :])
+            assert phi(moved) - phi(profile) == pytest.approx(costs[i, j] - costs[i, profile[i]], abs=1e-9)
+
+
+def test_counterexamples_refute() -> None:
+    game = CLAIMS["bound-with-overlap"].check().counterexample
+    assert pg.price_of_anarchy(game).poa > 2.5
+    uneven = CLAIMS["caching-complete"].check().counterexample
+    assert pg.price_of_anarchy(uneven).poa > 1.5
+    pair = CLAIMS["poa-hat-overstates"].check().counterexample
+    assert isinstance(pair, pg.RoutingGame)
+    figures = CLAIMS["poa-hat-overstates"].check().figures
+    assert figures["uneven_index"] == pytest.approx(
+        2.004 / 101.001
+    )  # by hand: both on the fast worker, over one on each
+    assert figures["uneven_free"] == pytest.approx(2.004 / 2.002)
+    assert pg.price_of_anarchy(pair).poa == pytest.approx(1.0)
+    crowded = CLAIMS["router-best-response"].check().counterexample
+    assert isinstance(crowded, pg.RoutingGame)
+    assert not pg.certify_nash(crowded, [0, 0]).holds
+    assert (
+        crowded.request_costs([0, 0])[1] < crowded.request_costs([0, 1])[1]
+    )  # so the second does go where the first is
+
+
+def test_a_table_below_one_by_hand() -> None:
+    table = estimator.drained_table()
+    assert pg.poa_hat(table, "frozen", latency=estimator.IDLE_100).value == pytest.approx(401.0 / 500.0)
+
+
+def test_one_cluster_rises_and_falls() -> None:
+    """c = 30 by an independent optimum: the split of a demand between a worker and a constant link, on a fine grid."""
+    figures = CLAIMS["anarchy-at-capacity"].check().figures
+    for share in (0.5, 0.9, 0.99, 1.2, 10.0):
+        demand = 100.0 * share
+        x = np.linspace(0.0, min(demand, 99.99), 200_001)
+        on_worker = 10.0 + 0.05 * x + 0.5 * x / (100.0 - x)
+        best = (x * on_worker + 30.0 * (demand - x)).min()
+        crossing = x[on_worker <= 30.0].max()
+        paid = demand * 30.0 if crossing < x[-1] else demand * on_worker[-1]
+        assert figures[f"beside_{share:g}"] == pytest.approx(paid / best, rel=1e-4)
+    assert max(figures.values()) < 4.0
+    assert figures["beside_0.99"] > figures["beside_1.2"] > figures["beside_2"] > figures["beside_10"]
+    worst = CLAIMS["anarchy-worst-case"].check().figures
+    assert worst["worst_1e-05"] == pytest.approx(0.5 / np.sqrt(1e-5), rel=0.05)
+    lost = CLAIMS["routing-loss"].check().figures
+    assert lost["loss_1.2"] == pytest.approx(1120.0)
+    assert lost["loss_10"] == pytest.approx(1120.0)
+
+
+def test_temperature_digits() -> None:
+    figures = dict(CLAIMS["temperature-some"].check().figures)
+    wanted = {
+        "still": 1710.0,
+        "optimum": 1421.597,
+        "at_0.8": 1581.92,
+        "at_5": 1423.15,
+        "at_50": 1457.95,
+        "at_500": 8399.38,
+    }
+    assert figures == pytest.approx(wanted, rel=1e-5)
+
+
+def test_sources_say_what_is_ours() -> None:
+    """Questions, readings and statements of ours carry the I."""
+    for claim in paper.claims():
+        if " our" in f" {claim.source}":
+            assert "(I)" in claim.source
+    assert "(P), of the author elsewhere (A) and of a reader (S)" in CLAIMS["numbers-agree"].source
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 5, 8])
+@pytest.mark.parametrize("cost", [0.7, 1.0, 2.0, 4.0, 9.0])
+def test_line_optimum(nodes: int, cost: float) -> None:
+    exact = pg.price_of_anarchy(caching.line(np.arange(nodes), cost)).optimum.social_cost
+    assert caching.line_optimum(nodes, cost) == pytest.approx(exact)
+
+
+@pytest.mark.parametrize("nodes", [2, 4, 7, 10])
+@pytest.mark.parametrize("cost", [0.3, 1.0, 1.4, 2.5, 6.0, 11.0, 40.0])
+def test_the_proof_on_the_line(nodes: int, cost: float) -> None:
+    """OPT ≥ n √(α − 1/4) for α ≥ 1, and PoA ≤ 1 + (2/√3) √n."""
+    report = pg.price_of_anarchy(caching.line(np.arange(nodes), cost))
+    if cost >= 1.0:
+        assert report.optimum.social_cost >= nodes * np.sqrt(cost - 0.25) - 1e-9
+    assert report.poa <= 1.0 + 2.0 / np.sqrt(3.0) * np.sqrt(nodes)
+
+
+def test_cache_paradox_digits() -> None:
+    """132 without the cache and 141 with it, optimum 108; by hand for the profile (1, 0, 0): 4·2 + 9·5 + 22·4 = 141."""
+    assert float(caching.line_game((True, True, True)).social_cost([1, 0, 0])) == 4.0 * 2 + 9.0 * 5 + 22.0 * 4
+    assert float(caching.line_game((False, False, False)).social_cost([0, 0, 0])) == 4.0 * 7 + 13.0 * 9 + 26.0 * 11
+    figures = CLAIMS["cache-paradox"].check().figures
+    wanted = {"less_best": 132.0, "less_worst": 132.0, "more_best": 141.0, "more_worst": 141.0, "more_optimum": 108.0}
+    assert figures == wanted
+
+
+def test_greedy_ratio_by_hand() -> None:
+    matrix = np.array([[1.0, 2.0], [1.0, 100.0]])
+    assert estimator.greedy_ratio(matrix, 1) == pytest.approx(101.0 / 3.0)
+    assert estimator.greedy_ratio(matrix, None) == pytest.approx(2.0 / 3.0)
