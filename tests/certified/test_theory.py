@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 import poagame as pg
 from poagame.games import instances
 from poagame.games.network import NetworkRouting
-from poagame.latency import MM1
+from poagame.latency import MM1, Tabulated
 
 Row = tuple[str, Callable[[], Any], float, float]
 
@@ -250,3 +250,14 @@ def test_dominant_resource_fairness_of_two_users() -> None:
         method="highs",
     )
     np.testing.assert_allclose(solved.x, [3.0, 2.0, 2.0 / 3.0], rtol=1e-9)
+
+
+def test_player_specific_singletons_always_have_a_pure_equilibrium() -> None:
+    """Milchtaich 1996, on 400 random games of up to four players and three resources, by every profile."""
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        players, resources = rng.integers(2, 5), rng.integers(2, 4)
+        loads = np.arange(1.0, players + 1)
+        costs = [Tabulated(loads, np.sort(rng.integers(1, 20, (resources, players)), axis=1)) for _ in range(players)]
+        game = pg.CongestionGame(costs, [[[r] for r in range(resources)]] * players)
+        assert len(pg.equilibria(game)) > 0

@@ -72,16 +72,17 @@ def highest(a: FloatArray, d: FloatArray, c: FloatArray) -> Vertex:
             return _at_limit(a, d, c, size, int(lines[right]), ceiling if slope[right] > 0 else None, high)
     else:
         right = int(np.lexsort((start, slope))[0])
-    while True:
+    for _ in lines:  # a line that was left lies above the meeting point for good, so no more steps are needed
         nu = (start[right] - start[left]) / (slope[left] - slope[right])
         height = start + slope * nu
         # lower by more than the rounding of its own terms, which for a steep line exceeds what is left of them
         lower = height < start[left] + slope[left] * nu - _EPSILON * (np.abs(start) + np.abs(slope) * nu)
         lower[[left, right]] = False
         if not lower.any():
-            return _crossing(a, d, c, size, int(lines[left]), int(lines[right]))
+            break
         new = int(np.where(lower, height, np.inf).argmin())
         left, right = (new, right) if slope[new] > 0 else (left, new)
+    return _crossing(a, d, c, size, int(lines[left]), int(lines[right]))
 
 
 def _limits(a: FloatArray, d: FloatArray, c: FloatArray) -> tuple[float, float, int | None, int | None]:
