@@ -57,15 +57,15 @@ def tight_poa(basis: Basis, players: int, tolls: Tolls = None) -> TightPoa:
     Returns
     -------
     TightPoa
-        Pure to coarse correlated equilibria; `instance` is the worst game, a `CongestionGame`, or with tolls a `SharedResources`. Infinite
-        if a latency is (a capacity up to n), or if some optimum costs nothing.
+        Pure to coarse correlated equilibria; `instance` is the worst game: a `CongestionGame`, or a `SharedResources` with tolls or where a
+        latency decreases. Infinite if a latency is (a capacity up to n), or if some optimum costs nothing.
 
     Raises
     ------
     InvalidInput
         If players is no whole number ≥ 1, a value is negative or NaN, all are 0, sizes disagree, or tolls are unknown.
     TooLarge
-        Beyond `MAX_PLAYERS` players.
+        Beyond `MAX_PLAYERS` players, or `MAX_ROWS` rows m · (n + 1)².
 
     Notes
     -----
