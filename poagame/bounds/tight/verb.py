@@ -183,7 +183,7 @@ def _constant(table: FloatArray, valid_for: str) -> TightPoa:
     added = np.zeros((len(table), 1))
     added[kept] = found.tolls[:, None] * unit
     with np.errstate(divide="ignore"):  # ν = 0: the limit of ever larger tolls
-        rates = np.where(added > 0, added / found.nu, 0.0)
+        rates = np.divide(added, found.nu, out=np.zeros_like(added), where=added > 0)
     which = np.flatnonzero(kept)[found.latencies]
     witnesses = triplets.witnesses(which, found.rows, found.prices / unit[found.latencies, 0])
     perceived = found.nu * table + added

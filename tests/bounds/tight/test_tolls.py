@@ -152,6 +152,9 @@ def test_without_a_bound_the_question_is_kept() -> None:
 def test_a_latency_that_costs_nothing_changes_nothing() -> None:
     for rule in (None, "optimal", "constant", "marginal_cost"):
         assert tight_poa([[0, 0, 0], [1, 2, 3]], 3, rule).value == pytest.approx(tight_poa([1, 2, 3], 3, rule).value)
+        alone = tight_poa([[5.0], [0.0]], 1, rule)
+        assert alone.value == pytest.approx(1.0)
+        assert not np.isnan(alone.tolls).any()
 
 
 def all_triplets_free(costs: np.ndarray) -> float:
