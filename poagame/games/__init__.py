@@ -12,6 +12,7 @@ from poagame.games.protocols import FiniteGame, FlowGame, JointlyConvexGame
 from poagame.games.routing import RequestTypes, RoutingGame
 from poagame.games.shared_resources import SharedResources
 from poagame.games.splittable import SplittableRouting
+from poagame.games.tiers import Tiers
 from poagame.games.tntp import read_tntp
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "RoutingGame",
     "SharedResources",
     "SplittableRouting",
+    "Tiers",
     "instances",
     "read_nfg",
     "read_tntp",

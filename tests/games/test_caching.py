@@ -167,8 +167,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("negative demand", lambda: CachingGame(UNIT, 1.0, [1.0, -2.0]), r"demand must be finite and >= 0; entry \(1,\) is -2.0"),
     ("NaN demand", lambda: CachingGame(UNIT, 1.0, np.nan), "demand must be numbers; it is nan"),
     ("no demand", lambda: CachingGame(UNIT, 1.0, 0.0), "demand is 0 everywhere"),
-    ("tiers", lambda: CachingGame(UNIT, 1.0, tiers=2), "tiers is reserved"),  # type: ignore[arg-type]
-    ("capacity", lambda: CachingGame(UNIT, 1.0, capacity=1), "capacity is reserved"),  # type: ignore[arg-type]
+    ("tiers", lambda: CachingGame(UNIT, 1.0, tiers=2), r"tiers is a Tiers\(names, price, access\)"),  # type: ignore[arg-type]
+    ("capacity", lambda: CachingGame(UNIT, 1.0, capacity=0.5), "capacity counts whole objects.*it is 0.5"),
     ("no graph", lambda: CachingGame.from_networkx(UNIT, 1.0), "graph is a networkx graph"),
     ("empty graph", lambda: CachingGame.from_networkx(nx.Graph(), 1.0), "has no node"),
     ("negative edge", lambda: CachingGame.from_networkx(nx.Graph([(0, 1, {"weight": -1})]), 1.0), "'weight' = -1"),

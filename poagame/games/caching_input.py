@@ -1,0 +1,131 @@
+"""What a caching game is given, checked and made into arrays."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from poagame._arrays import FloatArray, IntArray, require
+from poagame.errors import InvalidInput
+
+MANY = 4096
+"""Most nodes of a game: three arrays of n × n numbers take 400 MB."""
+
+
+def distances(value: ArrayLike) -> FloatArray:
+    """`value` as [n, n] ≥ 0 with zeros on the diagonal; infinite entries pass."""
+    between = numbers(value, "distance")
+    require(
+        between.ndim == 2 and between.shape[0] == between.shape[1] and between.size > 0,
+        f"distance must be [n, n], a row for each reader and a column for each holder; got shape {between.shape}",
+    )
+    refuse(between, between < 0, "distance must be >= 0 (infinite where a holder cannot be reached)")
+    refuse(between, (between != 0) & np.eye(len(between), dtype=bool), "distance must be 0 on the diagonal")
+    return between
+
+
+def is_metric(distance: FloatArray) -> bool:
+    """Whether distances are symmetric and no detour is shorter, up to rounding."""
+    return np.array_equal(distance, distance.T) and shorter_detour(distance) is None
+
+
+def require_metric(distance: FloatArray) -> None:
+    """Refuse asymmetric distances, and warn of a shorter detour."""
+    refuse(distance, distance != distance.T, "distances claimed to be a metric must be symmetric")
+    detour = shorter_detour(distance)
+    if detour is not None:
+        i, j, k = detour
+        warnings.warn(
+            f"distances claimed to be a metric break the triangle inequality: from {i} to {k} it is {distance[i, k]:g}, and "
+            f"{distance[i, j] + distance[j, k]:g} by way of {j}. Bounds that need a metric prove nothing for this game; "
+            "CachingGame.from_networkx takes shortest paths",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def shorter_detour(distance: FloatArray) -> tuple[int, int, int] | None:
+    """Nodes (i, j, k) with d_ik > d_ij + d_jk beyond rounding, if there are any."""
+    for j in range(len(distance)):
+        longer = distance > (distance[:, j, None] + distance[j]) * (1.0 + 1e-12)
+        if longer.any():
+            i, k = np.argwhere(longer)[0]
+            return int(i), j, int(k)
+    return None
+
+
+def one_each(
+    value: ArrayLike,
+    name: str,
+    nodes: int,
+    *,
+    objects: bool = False,
+    infinite: bool = False,
+    negative: bool = False,
+) -> FloatArray:
+    """`value` as [n], a number standing for all; [n, K] passes if objects do."""
+    array = numbers(value, name)
+    rows = objects and array.ndim == 2 and len(array) == nodes and array.shape[1] > 0
+    require(
+        array.shape in ((), (nodes,)) or rows,
+        f"{name} must be a number, or one for each of {nodes} nodes{' (a row of objects each)' if objects else ''}; "
+        f"got shape {array.shape}",
+    )
+    bad = ~(np.isfinite(array) | (infinite & (array == np.inf))) | (~np.bool_(negative) & (array < 0))
+    refuse(
+        array,
+        bad,
+        f"{name} must be {'' if infinite else 'finite'}{'' if infinite or negative else ' and '}{'' if negative else '>= 0'}",
+    )
+    return array if rows else np.broadcast_to(array, (nodes,)).copy()
+
+
+def capacities(value: ArrayLike, nodes: int, tiers: int) -> IntArray:
+    """`value` as [n, T] int64; a number stands for all tiers of all nodes, [T] for all nodes."""
+    array = numbers(value, "capacity")
+    require(
+        array.shape in ((), (tiers,), (nodes, tiers)),
+        f"capacity must be a number, one for each of {tiers} tiers, or [{nodes}, {tiers}]; got shape {array.shape}",
+    )
+    refuse(array, ~np.isfinite(array) | (array < 0) | (array != np.floor(array)), "capacity counts whole objects, >= 0")
+    require(
+        bool((array > 0).any()),
+        "capacity is below one object everywhere: nobody could hold anything; leave capacity=None for no limits",
+    )
+    return np.broadcast_to(np.minimum(array, 2.0**62).astype(np.int64), (nodes, tiers)).copy()
+
+
+def fixed_choices(value: ArrayLike, shape: tuple[int, ...], tiers: int) -> IntArray:
+    """`value` as int64 of that shape, −1 … T."""
+    array = numbers(value, "fixed")
+    require(array.shape == shape, f"fixed must have the shape {shape} of demand; got shape {array.shape}")
+    inside = (array >= -1) & (array <= tiers) & (array == np.floor(array))
+    refuse(array, ~inside, f"fixed is -1 where a node chooses, else 0 … {tiers}")
+    return array.astype(np.int64)
+
+
+def numbers(value: ArrayLike, name: str) -> FloatArray:
+    """`value` as float64 without NaN, owned by the caller; infinite entries pass."""
+    try:
+        given = np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{name} must be an array of numbers; got {value!r:.80}") from error
+    require(given.dtype.kind in "iuf", f"{name} must be numbers; got {value!r:.80}")
+    array = given.astype(np.float64)
+    refuse(array, np.isnan(array), f"{name} must be numbers")
+    return array
+
+
+def refuse(array: Any, bad: Any, message: str) -> None:
+    """Raise `InvalidInput(message)` with the first bad entry, if there is one."""
+    if np.any(bad):
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise InvalidInput(f"{message}; {f'entry {where}' if where else 'it'} is {array[where]}")
+
+
+def short(value: FloatArray) -> float | list[float]:
+    """A number where all are equal."""
+    return float(value[0]) if (value == value[0]).all() else value.tolist()
