@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from poagame import plotting
 from poagame.errors import InvalidInput
 from poagame.estimator.knee import find_knee
+from poagame.games import CachingGame, Tiers, topologies
 from poagame.measured.fit import fit_points
 
 LOADS = 2.0 ** np.arange(8)
@@ -106,3 +107,35 @@ def test_drawing_changes_no_global_setting() -> None:
 def test_importing_poagame_loads_no_matplotlib() -> None:
     code = "import sys, poagame, poagame.measured.fit; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def placements(profile: Any, cost: float = 12.0) -> Figure:
+    topology = topologies.two_level(2, 3, intra=1.0, inter=10.0)
+    game = CachingGame(topology.distance, cost, tiers=Tiers(["HBM", "DRAM"], [1.0, 0.5], [0.0, 1.0]))
+    return plotting.plot_placements(topology, game, {"one": profile, "two": [1, 0, 0, 2, 0, 0]})
+
+
+def test_a_placement_shows_holders_by_tier_and_who_reads_whom(tmp_path: Path) -> None:
+    figure = placements([1, 0, 0, 0, 0, 0])
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["one: cost 44", "two: cost 25"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["no copy", "copy in HBM", "copy in DRAM"]
+    arrows = [[a for a in ax.texts if a.get_text() == ""] for ax in figure.axes]
+    assert [len(a) for a in arrows] == [5, 4]  # who holds a copy reads its own
+    assert [collection.get_offsets().shape[0] for collection in figure.axes[1].collections[1:]] == [4, 1, 1]
+    one = plotting.save(figure, tmp_path / "one.svg").read_bytes()
+    assert one == plotting.save(placements([1, 0, 0, 0, 0, 0]), tmp_path / "two.svg").read_bytes()
+
+
+def test_placements_of_another_game_are_refused() -> None:
+    topology = topologies.line(3)
+    game = CachingGame(topology.distance, 1.0, [[1.0, 2.0]] * 3)
+    with pytest.raises(InvalidInput, match="at least one placement"):
+        plotting.plot_placements(topology, game, {})
+    with pytest.raises(InvalidInput, match="the topology has 4 nodes and the game 3"):
+        plotting.plot_placements(topologies.line(4), game, {"one": np.zeros((3, 2))})
+    with pytest.raises(InvalidInput, match="one profile"):
+        plotting.plot_placements(topology, game, {"one": np.zeros((5, 3, 2))})
+    with pytest.raises(InvalidInput, match="got object_number=2"):
+        plotting.plot_placements(topology, game, {"one": np.zeros((3, 2))}, object_number=2)
+    figure = plotting.plot_placements(topology, game, {"one": [[1, 0], [0, 0], [0, 1]]}, object_number=1)
+    assert figure.axes[0].get_title(loc="left") == f"one: cost {game.social_cost([[1, 0], [0, 0], [0, 1]]):.5g}"

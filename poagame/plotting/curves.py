@@ -1,18 +1,11 @@
-"""Figures of results, one function a result; nothing that a reader would take for a result is computed here.
-
-Every function draws into the axes it is given, or into a figure of its own, and returns the figure; `save` writes it
-reproducibly. Colours are those of Okabe and Ito, which people with any colour vision tell apart.
-"""
+"""Figures of curves, fits and maps."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -21,54 +14,19 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, require
+from poagame.plotting.style import COLOURS, GREY, MARKERS, axes_of, house_style
 
 if TYPE_CHECKING:
     from poagame.estimator.knee import Knee
     from poagame.measured.fit import LatencyFit
 
-__all__ = ["plot_curves", "plot_heat_map", "plot_knee", "plot_latency_fit", "plot_small_multiples", "save"]
-
-COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X")
-_GREY: Final = "#666666"
 _MAP: Final = LinearSegmentedColormap.from_list("poagame", ["#E3F2FB", "#56B4E9", "#0072B2", "#002A45"])
-_STYLE: Final[Mapping[str, Any]] = {
-    "figure.figsize": (5.0, 3.4),
-    "font.size": 9.0,
-    "axes.titlesize": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#DDDDDD",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 4.5,
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "svg.hashsalt": "poagame",
-    "svg.fonttype": "path",
-    "savefig.dpi": 200,
-}
-
-
-def save(figure: Figure, path: str | Path) -> Path:
-    """Write a figure, in the format of the name's ending, without date, so that equal figures are equal files."""
-    target = Path(path)
-    undated: Mapping[str, dict[str, Any]] = {
-        ".svg": {"Date": None},
-        ".pdf": {"CreationDate": None},
-        ".png": {"Software": None},
-    }
-    with _style():
-        figure.savefig(target, metadata=undated.get(target.suffix.lower()))
-    return target
 
 
 def plot_latency_fit(fit: LatencyFit, ax: Axes | None = None, *, title: str = "") -> Figure:
     """Draw points and fitted curve of one latency fit, its capacity if one is shown, and its R²."""
-    with _style():
-        figure, ax = _axes(ax)
+    with house_style():
+        figure, ax = axes_of(ax)
         _draw_fit(ax, fit)
         ax.set_xlabel("load [requests]")
         ax.set_ylabel(_label(fit.metric, fit.unit))
@@ -82,7 +40,7 @@ def plot_small_multiples(fits: Mapping[str, LatencyFit], *, columns: int = 4, ti
     require(len(fits) > 0, "plot_small_multiples needs at least one fit")
     columns = min(columns, len(fits))
     rows = math.ceil(len(fits) / columns)
-    with _style():
+    with house_style():
         width, height = 2.2 * columns + 0.7, 1.6 * rows + 0.9
         # margins in inches: the automatic layout takes longer than the drawing where panels are many
         figure = Figure(figsize=(width, height))
@@ -129,8 +87,8 @@ def plot_curves(
         Name → level of a horizontal line, such as a bound, or 1.
     """
     x = np.asarray(load, dtype=np.float64)
-    with _style():
-        figure, ax = _axes(ax)
+    with house_style():
+        figure, ax = axes_of(ax)
         for k, (name, given) in enumerate(curves.items()):
             value, low, high = (np.asarray(v, dtype=np.float64) for v in _with_band(given))
             require(value.shape == x.shape, f"curve {name!r} has shape {value.shape}; load has {x.shape}")
@@ -151,7 +109,7 @@ def plot_curves(
                 label=name,
             )
         for k, (name, level) in enumerate((references or {}).items()):
-            ax.axhline(level, color=_GREY, linestyle=("--", ":", "-.")[k % 3], linewidth=1.1, label=name)
+            ax.axhline(level, color=GREY, linestyle=("--", ":", "-.")[k % 3], linewidth=1.1, label=name)
         _load_axis(ax, x, log=log_load)
         if log_value:
             ax.set_yscale("log")
@@ -168,7 +126,7 @@ def plot_curves(
 
 def plot_knee(knee: Knee, *, title: str = "") -> Figure:
     """Draw latency against load with the bracket of the knee, above the second derivative that it rests on."""
-    with _style():
+    with house_style():
         figure = Figure(figsize=(5.0, 4.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         above.plot(knee.loads, knee.latency, color=COLOURS[0], marker="o", label=knee.metric)
@@ -228,14 +186,14 @@ def plot_heat_map(
     require((low is None) == (high is None), "give both low= and high=, or neither")
     finite = table[np.isfinite(table)]
     ends = limits or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
-    with _style():
-        figure, ax = _axes(ax, (1.15 * shape[1] + 1.6, 0.72 * shape[0] + 1.0))
+    with house_style():
+        figure, ax = axes_of(ax, (1.15 * shape[1] + 1.6, 0.72 * shape[0] + 1.0))
         shown = ax.imshow(
             np.ma.masked_invalid(table), cmap=_MAP, vmin=ends[0], vmax=ends[1], origin="lower", aspect="auto"
         )
         for r, c in np.ndindex(*shape):
             if not np.isfinite(table[r, c]):
-                ax.text(c, r, "–", ha="center", va="center", color=_GREY)
+                ax.text(c, r, "–", ha="center", va="center", color=GREY)
                 continue
             text = f"{table[r, c]:#.{digits}g}"
             if low is not None and high is not None:
@@ -259,10 +217,10 @@ def _draw_fit(ax: Axes, fit: LatencyFit, *, brief: bool = False) -> None:
     ax.plot(fit.load, fit.observed, color=COLOURS[0], marker="o", linestyle="none", label="observed")
     ax.set_ylim(0, 1.08 * float(max(fit.observed.max(), fit.fitted.max())) or 1.0)
     if math.isfinite(capacity) and capacity < 2 * top:
-        ax.axvline(capacity, color=_GREY, linestyle=":", label=f"capacity {capacity:.4g}")
+        ax.axvline(capacity, color=GREY, linestyle=":", label=f"capacity {capacity:.4g}")
     if brief:
         quality = "" if fit.r_squared is None else f"R² {fit.r_squared:.3f}"
-        ax.text(0.97, 0.06, quality, transform=ax.transAxes, ha="right", fontsize=7, color=_GREY)
+        ax.text(0.97, 0.06, quality, transform=ax.transAxes, ha="right", fontsize=7, color=GREY)
 
 
 def _curve_label(fit: LatencyFit) -> str:
@@ -294,16 +252,3 @@ def _load_axis(ax: Axes, load: FloatArray, *, log: bool) -> None:
 def _label(metric: str, unit: str) -> str:
     names = {"ttft_ms": "time to first token", "itl_ms": "inter-token latency", "latency_ms": "end-to-end latency"}
     return f"{names.get(metric, metric)} [{unit}]" if unit else names.get(metric, metric)
-
-
-def _axes(ax: Axes | None, size: tuple[float, float] | None = None) -> tuple[Figure, Axes]:
-    if ax is None:
-        figure = Figure(figsize=size, layout="constrained")
-        return figure, figure.subplots()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return figure, ax
-
-
-def _style() -> AbstractContextManager[None]:
-    return mpl.rc_context(dict(_STYLE))  # pyright: ignore[reportArgumentType] - its stub lists the keys as literals

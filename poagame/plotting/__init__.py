@@ -1,0 +1,19 @@
+"""Figures of results, one function a result; nothing that a reader would take for a result is computed here.
+
+Every function draws into the axes it is given, or into a figure of its own, and returns the figure; `save` writes it
+reproducibly.
+"""
+
+from poagame.plotting.curves import plot_curves, plot_heat_map, plot_knee, plot_latency_fit, plot_small_multiples
+from poagame.plotting.placement import plot_placements
+from poagame.plotting.style import save
+
+__all__ = [
+    "plot_curves",
+    "plot_heat_map",
+    "plot_knee",
+    "plot_latency_fit",
+    "plot_placements",
+    "plot_small_multiples",
+    "save",
+]
