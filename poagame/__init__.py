@@ -52,11 +52,13 @@ if TYPE_CHECKING:
         SplittableRouting,
         Tiers,
         instances,
+        kv_tiers,
         read_nfg,
         read_tntp,
+        topologies,
         write_nfg,
     )
-    from poagame.measured import fit_latency, read_decisions, read_requests, read_sweep, write_table
+    from poagame.measured import block_demand, fit_latency, read_decisions, read_requests, read_sweep, write_table
     from poagame.outcome import Outcome
     from poagame.solvers import (
         BestResponse,
@@ -109,6 +111,7 @@ _HOME = {
     "TooLarge": "errors",
     "UndefinedRatio": "errors",
     "anarchy_curve": "anarchy",
+    "block_demand": "measured",
     "certify_correlated": "certificates",
     "certify_flow": "certificates",
     "certify_logit": "certificates",
@@ -126,6 +129,7 @@ _HOME = {
     "improvement_cycle": "solvers",
     "instances": "games",
     "is_exact_potential": "certificates",
+    "kv_tiers": "games",
     "lemke_howson": "solvers",
     "log_linear_learning": "solvers",
     "logit_branch": "solvers",
@@ -146,6 +150,7 @@ _HOME = {
     "social_optimum": "solvers",
     "splittable_equilibrium": "solvers",
     "stochastic_wardrop": "solvers",
+    "topologies": "games",
     "uniqueness_temperature": "solvers",
     "variational_equilibrium": "solvers",
     "wardrop": "solvers",
@@ -197,6 +202,7 @@ __all__ = [
     "anarchy",
     "anarchy_curve",
     "batched",
+    "block_demand",
     "bounds",
     "certificates",
     "certify_correlated",
@@ -219,6 +225,7 @@ __all__ = [
     "improvement_cycle",
     "instances",
     "is_exact_potential",
+    "kv_tiers",
     "latency",
     "lemke_howson",
     "log_linear_learning",
@@ -246,6 +253,7 @@ __all__ = [
     "splittable_equilibrium",
     "stochastic_wardrop",
     "testing",
+    "topologies",
     "uniqueness_temperature",
     "variational_equilibrium",
     "wardrop",

@@ -1,8 +1,9 @@
 """What is played: players, actions, costs, social cost; no solving."""
 
-from poagame.games import instances
+from poagame.games import instances, topologies
 from poagame.games.caching import CachingGame
 from poagame.games.congestion import CongestionGame
+from poagame.games.hierarchy import kv_tiers
 from poagame.games.load_balancing import FractionalLoadBalancing
 from poagame.games.named import Certified, NamedGame
 from poagame.games.network import NetworkRouting
@@ -32,7 +33,9 @@ __all__ = [
     "SplittableRouting",
     "Tiers",
     "instances",
+    "kv_tiers",
     "read_nfg",
     "read_tntp",
+    "topologies",
     "write_nfg",
 ]
