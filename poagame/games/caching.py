@@ -348,7 +348,7 @@ class CachingGame(NamedGame):
             "objects compete for places where capacity is given: there is no game of one object alone",
         )
         require(
-            isinstance(k, int | np.integer) and 0 <= k < self.num_objects,
+            isinstance(k, int | np.integer) and not isinstance(k, bool) and 0 <= k < self.num_objects,
             f"objects are 0 … {self.num_objects - 1}; got {k!r}",
         )
         if not self.has_objects:
@@ -379,6 +379,19 @@ class CachingGame(NamedGame):
         each = one_each(subsidy, "subsidy", self.num_players, negative=True)
         refuse(each, each > self.placement_cost, "subsidy must be at most the placement cost")
         return self._with(subsidy=each)
+
+    def limited(self, capacity: ArrayLike | None) -> CachingGame:
+        """Return the game with another capacity; None lifts all limits.
+
+        Raises
+        ------
+        InvalidInput
+            As of `capacity`.
+        """
+        room = None if capacity is None else capacities(capacity, self.num_players, self.num_tiers)
+        game = self._with(capacity=room)
+        game._require_room()
+        return game
 
     def numbered(self) -> NumberedStores:
         """Return a `FiniteGame` whose actions number what a node can store, for games with few objects.
