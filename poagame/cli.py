@@ -42,14 +42,18 @@ def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an 
 @app.command("reproduce")
 def reproduce_command(
     out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results"),
+    trace: Annotated[
+        Path | None,
+        typer.Option(help="Requests with block hashes (such as a Mooncake trace) to put under memory pressure."),
+    ] = None,
 ) -> None:
-    """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, heat maps."""
+    """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, caching."""
     _require_plots()
     from poagame.reproduce import reproduce
     from poagame.reproduce.pipeline import NUM_STEPS
 
     with _progress(NUM_STEPS) as step:
-        report = reproduce(out, step)
+        report = reproduce(out, step, trace)
     typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
 
 

@@ -9,36 +9,111 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Profile = tuple[int, ...]
+Profile = tuple[Any, ...]
+"""What each node holds: a choice 0 … T, or a tuple of one for each object."""
 
 
 class CachingOracle:
-    """A caching game, one term at a time."""
+    """A caching game, one term at a time, in plain Python."""
 
-    def __init__(self, distance: Any, placement: Any, demand: Any) -> None:
+    def __init__(
+        self,
+        distance: Any,
+        placement: Any,
+        demand: Any,
+        price: Any = (1.0,),
+        access: Any = (0.0,),
+        capacity: Any = None,
+        miss: Any = None,
+        subsidy: Any = None,
+        fixed: Any = None,
+    ) -> None:
         self.distance = np.asarray(distance).tolist()
-        self.nodes = len(self.distance)
-        self.placement, self.demand = list(placement), list(demand)
+        self.nodes, self.tiers = len(self.distance), len(price)
+        self.price, self.access = list(price), list(access)
+        self.placement = np.asarray(placement).tolist()
+        self.objects = None if np.ndim(demand) == 1 else np.shape(demand)[1]
+        self.demand = [self._row(w) for w in np.asarray(demand).tolist()]
+        self.capacity = None if capacity is None else np.asarray(capacity).tolist()
+        self.miss = [math.inf] * self.nodes if miss is None else np.asarray(miss).tolist()
+        self.subsidy = [0.0] * self.nodes if subsidy is None else np.asarray(subsidy).tolist()
+        self.fixed = None if fixed is None else [self._row(f) for f in np.asarray(fixed).tolist()]
 
     @classmethod
     def of(cls, game: Any) -> CachingOracle:
-        return cls(game.distance, game.placement_cost, game.demand)
+        return cls(
+            game.distance,
+            game.placement_cost,
+            game.demand,
+            np.asarray(game.tiers.price).tolist(),
+            np.asarray(game.tiers.access).tolist(),
+            game.capacity,
+            game.miss_cost,
+            game.subsidy,
+            game.fixed,
+        )
+
+    def _row(self, choices: Any) -> list[Any]:
+        return [choices] if self.objects is None else list(choices)
+
+    def read(self, s: Profile, i: int, k: int) -> float:
+        """What a unit of node i's demand for object k costs: the least of all copies, and of none."""
+        least = self.miss[i]
+        for j in range(self.nodes):
+            tier = self._row(s[j])[k]
+            if tier:
+                least = min(least, self.distance[i][j] + self.access[tier - 1])
+        return least
+
+    def allowed(self, i: int, k: int, choice: int) -> bool:
+        """Whether node i can make this choice for object k if it holds nothing else."""
+        if self.fixed is not None and self.fixed[i][k] >= 0 and self.fixed[i][k] != choice:
+            return False
+        return choice == 0 or self.capacity is None or self.capacity[i][choice - 1] >= 1
+
+    def fits(self, store: Any, i: int) -> bool:
+        """Whether node i has room for all that is in the store."""
+        held = self._row(store)
+        return self.capacity is None or all(held.count(t + 1) <= most for t, most in enumerate(self.capacity[i]))
+
+    def part(self, s: Profile, i: int, k: int, share: float) -> float:
+        """Node i's cost of object k, of whose place it pays placement cost less `share`."""
+        tier = self._row(s[i])[k]
+        if not self.allowed(i, k, tier):
+            return math.inf
+        place = (self.placement[i] - share) * self.price[tier - 1] if tier else 0.0
+        asked = self.demand[i][k]
+        return place + (asked * self.read(s, i, k) if asked else 0.0)
 
     def cost(self, s: Profile, i: int) -> float:
-        if s[i]:
-            return self.placement[i]
-        if self.demand[i] == 0:
-            return 0.0
-        return self.demand[i] * min((self.distance[i][j] for j in range(self.nodes) if s[j]), default=math.inf)
+        if not self.fits(s[i], i):
+            return math.inf
+        return sum(self.part(s, i, k, self.subsidy[i]) for k in range(self.objects or 1))
 
     def social(self, s: Profile) -> float:
-        return sum(self.cost(s, i) for i in range(self.nodes))
+        if not all(self.fits(s[i], i) for i in range(self.nodes)):
+            return math.inf
+        return sum(self.part(s, i, k, 0.0) for i in range(self.nodes) for k in range(self.objects or 1))
+
+    def everything(self) -> list[Any]:
+        """All that a node may name, feasible or not."""
+        choices = range(self.tiers + 1)
+        return list(choices if self.objects is None else itertools.product(choices, repeat=self.objects))
+
+    def stores(self, i: int) -> list[Any]:
+        """All that node i can store."""
+        able = [s for s in self.everything() if self.fits(s, i)]
+        return [s for s in able if all(self.allowed(i, k, choice) for k, choice in enumerate(self._row(s)))]
 
     def profiles(self) -> list[Profile]:
-        return list(itertools.product((0, 1), repeat=self.nodes))
+        return list(itertools.product(*map(self.stores, range(self.nodes))))
 
     def is_equilibrium(self, s: Profile, slack: float = 1e-9) -> bool:
-        return all(self.cost(s, i) <= self.cost((*s[:i], 1 - s[i], *s[i + 1 :]), i) + slack for i in range(self.nodes))
+        return all(
+            self.cost(s, i) <= self.cost((*s[:i], other, *s[i + 1 :]), i) + slack
+            for i in range(self.nodes)
+            for other in self.stores(i)
+        )
 
     def equilibria(self) -> list[Profile]:
         return [s for s in self.profiles() if math.isfinite(self.social(s)) and self.is_equilibrium(s)]

@@ -10,11 +10,14 @@ from poagame._arrays import IntArray
 from poagame.anarchy.report import Costs
 from poagame.certificates import certify_nash
 from poagame.errors import NoEquilibrium, TooLarge
+from poagame.games.caching import CachingGame
 from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, Equilibrium, equilibrium
+from poagame.solvers.caching.extremes import caching_extremes
+from poagame.solvers.caching.optimum import placement_optimum
 from poagame.solvers.congestion.programme import pure_extremes
 from poagame.solvers.enumeration import census
 from poagame.solvers.optimum import Optimum, social_optimum
@@ -62,6 +65,13 @@ def _(game: RoutingGame) -> tuple[Costs, Optimum]:
 @pure_costs.register
 def _(game: CongestionGame) -> tuple[Costs, Optimum]:
     found, optimum = pure_extremes(game), social_optimum(game)
+    limits = None if found.covered else (found.worst_bound, found.best_bound)
+    return _costs(game, found.worst, found.best, optimum, found.note, limits), optimum
+
+
+@pure_costs.register
+def _(game: CachingGame) -> tuple[Costs, Optimum]:
+    found, optimum = caching_extremes(game), placement_optimum(game)
     limits = None if found.covered else (found.worst_bound, found.best_bound)
     return _costs(game, found.worst, found.best, optimum, found.note, limits), optimum
 

@@ -13,6 +13,7 @@ from poagame.anarchy.report import AnarchyReport, Concept, Costs, report
 from poagame.bounds.record import PoaBound
 from poagame.certificates.nash import gain_scale
 from poagame.errors import InvalidInput
+from poagame.games.caching import CachingGame
 from poagame.games.network import NetworkRouting
 from poagame.games.protocols import FiniteGame, as_finite
 from poagame.games.splittable import SplittableRouting
@@ -37,8 +38,9 @@ def price_of_anarchy(
     """Worst and best equilibrium of a concept over the social optimum.
 
     - "pure": exact for every finite game small enough to enumerate, for static routing games (unit weights, overlap
-      alone) of hundreds of requests by their load vectors, and for congestion games by a pruned search or an integer
-      programme. Beyond, the report is labelled: equilibria found bound the price of anarchy from below.
+      alone) of hundreds of requests by their load vectors, for congestion games by a pruned search or an integer
+      programme, and for caching games by bitmasks or integer programmes. Beyond, the report is labelled: equilibria
+      found bound the price of anarchy from below.
     - "mixed": exact for two players; with more, the worst found, and the worst coarse correlated equilibrium as limit.
     - "correlated", "cce": worst and best (coarse) correlated equilibrium, by linear programmes with dual bounds.
     - "logit": quantal response equilibria at `temperature`; of a network, its stochastic user equilibrium.
@@ -98,7 +100,8 @@ def price_of_anarchy(
         return report(_costs(extremes), social_optimum(game), concept, bound)
     if concept == "logit" and isinstance(game, NetworkRouting):
         return report(_stochastic_costs(game, float(temperature or 0.0)), social_optimum(game), concept, bound)
-    game = as_finite(game, f"concept={concept!r}")
+    if concept != "pure" or not isinstance(game, CachingGame):  # whose objects may leave actions without numbers
+        game = as_finite(game, f"concept={concept!r}")
     dust = 1e-12 * gain_scale(game) * game.num_players
     if concept == "pure":
         costs, optimum = pure_costs(game)

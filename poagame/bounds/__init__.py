@@ -26,6 +26,8 @@ from poagame.bounds.caching import (
     caching_uniform,
     caching_weighted,
 )
+from poagame.bounds.caching_distances import caching_clusters, caching_clusters_best, caching_spread
+from poagame.bounds.caching_storage import caching_added_tier, caching_tiers, caching_tiers_best
 from poagame.bounds.latency_classes import anarchy_value
 from poagame.bounds.load_balancing import fractional_load_balancing, no_regret
 from poagame.bounds.makespan import makespan_identical, makespan_mixed, makespan_related
@@ -71,6 +73,9 @@ __all__ = [
     "bell_stidham",
     "bound",
     "bpr",
+    "caching_added_tier",
+    "caching_clusters",
+    "caching_clusters_best",
     "caching_complete",
     "caching_complete_unequal",
     "caching_directed",
@@ -78,7 +83,10 @@ __all__ = [
     "caching_line",
     "caching_payment",
     "caching_ring",
+    "caching_spread",
     "caching_star",
+    "caching_tiers",
+    "caching_tiers_best",
     "caching_two_clusters",
     "caching_uniform",
     "caching_weighted",

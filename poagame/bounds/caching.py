@@ -17,9 +17,11 @@ from poagame.bounds.record import PoaBound
 from poagame.games.caching import CachingGame
 from poagame.games.checks import whole
 from poagame.games.instances import caching as instances
-from poagame.games.instances.placement import MAX_SETS, PlacedFarOff, grid_costs, line_costs, ring_costs
+from poagame.games.instances.placement import MAX_SETS, PlacedFarOff, grid_costs, line_costs, ring_costs, worst_on_line
 
 ENUMERATED = f"up to {MAX_SETS} nodes no equilibrium at any placement cost is worse (all placements, all placement costs looked at)"
+
+ALL_LINES = f"up to {instances.MAX_NODES:,} nodes no equilibrium at any placement cost is worse (all lengths of ends and gaps looked at)"
 
 NOT_BUILT = f"shown by a game of more than {instances.MAX_NODES:,} nodes, too large to build here"
 
@@ -191,7 +193,8 @@ def caching_star(nodes: int) -> PoaBound:
 def caching_line(nodes: int) -> PoaBound:
     r"""Line of n nodes at equal distances, unit demands, any α: the ratio of one replica at an end, about √n/2.
 
-    Tight up to 16 nodes, where all equilibria at all placement costs were looked at; beyond, a lower bound.
+    Tight up to 4,096 nodes: the dearest equilibrium at each placement cost is found in closed form (`worst_on_line` of
+    `poagame.games.instances.placement`), and none is worse. Beyond, a lower bound.
 
     Raises
     ------
@@ -199,7 +202,9 @@ def caching_line(nodes: int) -> PoaBound:
         If nodes is no whole number of at least 2.
     """
     n, costs = whole(nodes, "nodes", 2), line_costs(nodes)
-    return _far_off(costs, n, f"line of {n} nodes", "caching_line", partial(instances.caching_line, n))
+    exact = _buildable(n) and worst_on_line(n).ratio <= costs.ratio
+    build = partial(instances.caching_line, n)
+    return _far_off(costs, n, f"line of {n} nodes", "caching_line", build, exact, ALL_LINES)
 
 
 def caching_ring(nodes: int) -> PoaBound:
@@ -213,7 +218,7 @@ def caching_ring(nodes: int) -> PoaBound:
         If nodes is no whole number of at least 3.
     """
     n, costs = whole(nodes, "nodes", 3), ring_costs(nodes)
-    return _far_off(costs, n, f"ring of {n} nodes", "caching_ring", partial(instances.caching_ring, n))
+    return _far_off(costs, n, f"ring of {n} nodes", "caching_ring", partial(instances.caching_ring, n), n <= MAX_SETS)
 
 
 def caching_grid(rows: int, columns: int | None = None) -> PoaBound:
@@ -245,7 +250,7 @@ def caching_grid(rows: int, columns: int | None = None) -> PoaBound:
         )
     else:
         costs = grid_costs(height, width)
-    return _far_off(costs, n, shape, "caching_grid", partial(instances.caching_grid, height, width))
+    return _far_off(costs, n, shape, "caching_grid", partial(instances.caching_grid, height, width), n <= MAX_SETS)
 
 
 def caching_two_clusters(nodes: int) -> PoaBound:
@@ -278,20 +283,38 @@ def caching_two_clusters(nodes: int) -> PoaBound:
 
 
 def caching_payment() -> PoaBound:
-    """Caching with bids for replicas at other nodes: some equilibrium is optimal, by the abstract of the source.
+    r"""Caching with bids for replicas at other nodes: some equilibrium is optimal, whatever distances, demands and placement costs.
 
-    The *worst* equilibrium of that game is not: if nobody bids, the equilibria are those without payments.
+    Let :math:`c_j(Y)` be what j pays to read from Y, and X an optimum. A placement is that of an equilibrium if
+
+    1. no node outside X would rather cache, :math:`c_j(X) \le \alpha_j`, and
+    2. each holder is worth its cost to itself and to those that it is nearest to, who at worst cache too:
+       :math:`c_i(X \setminus i) + \sum_{j \notin X} [\min(c_j(X \setminus i), \alpha_j) - c_j(X)]^+ \ge \alpha_i`,
+
+    for bids of up to those terms then pay for i what it lacks, and who lowers its bid loses the replica. Adding j to X saves nothing, which
+    is 1. Nor does it to take i away and let every j with :math:`c_j(X \setminus i) > \alpha_j` cache, which is 2. (`chun2004` proves it for
+    one placement cost and symmetric distances; that nothing else is needed, and that 1 and 2 are also necessary, is ours. See
+    `poagame.solvers.caching.payments`.)
+
+    The *worst* equilibrium need not be: those without payments are among them. It costs at most :math:`\sum_i \alpha_i`, so with one
+    placement cost the price of anarchy is at most n, and on a metric with unit demands at most n/2, as without payments. Of a single game
+    it may be larger: on a ring of six unit edges with α = 9/4 all equilibria are optimal without payments, and 21/17 is reached with them.
+
+    Examples
+    --------
+    >>> caching_payment().value, caching_payment().standing
+    (1.0, 'proved')
     """
     return PoaBound(
         1.0,
         "pure",
-        "selfish caching with payments between nodes, best equilibrium",
-        False,
-        "chun2004, stated in the abstract ('in the best case')",
+        "selfish caching with payments between nodes, any distances, demands and placement costs",
+        True,
+        "chun2004; own proof",
         "caching_payment",
         "price of stability",
-        remark="quoted and not derived here; worst equilibria of the payment game may cost more",
-        standing="quoted",
+        build=partial(instances.caching_uniform_worst, 8),
+        remark="no ratio is below 1; worst equilibria with payments may cost more than those without",
     )
 
 
@@ -311,8 +334,15 @@ def _just_too_near(nodes: int, size: int) -> CachingGame:
     return instances.caching_two_clusters(nodes, 1.0 + whole(size, "size", 1))
 
 
-def _far_off(costs: PlacedFarOff, nodes: int, topology: str, name: str, build: Callable[[], CachingGame]) -> PoaBound:
-    exact = nodes <= MAX_SETS
+def _far_off(
+    costs: PlacedFarOff,
+    nodes: int,
+    topology: str,
+    name: str,
+    build: Callable[[], CachingGame],
+    exact: bool,
+    how: str = ENUMERATED,
+) -> PoaBound:
     return PoaBound(
         costs.ratio,
         "pure",
@@ -322,5 +352,5 @@ def _far_off(costs: PlacedFarOff, nodes: int, topology: str, name: str, build: C
         name,
         side="upper" if exact else "lower",
         build=build if _buildable(nodes) else None,
-        remark=ENUMERATED if exact else f"the value of a known game; {ENUMERATED}",
+        remark=how if exact else f"the value of a known game; {how}",
     )

@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from poagame._arrays import require
-from poagame.bounds import atomic, augmentation, caching, makespan, nonatomic, queueing, singletons, stability, tolls
+from poagame.bounds import (
+    atomic,
+    augmentation,
+    caching,
+    caching_distances,
+    caching_storage,
+    makespan,
+    nonatomic,
+    queueing,
+    singletons,
+    stability,
+    tolls,
+)
 from poagame.bounds.latency_classes import anarchy_value
 from poagame.bounds.load_balancing import fractional_load_balancing, no_regret
 from poagame.bounds.observable_queue import edelson_hildebrand, naor
@@ -77,6 +89,16 @@ ENTRIES: Mapping[str, Mapping[Callable[..., PoaBound], tuple[dict[str, Any], ...
         caching.caching_ring: ({"nodes": 12},),
         caching.caching_grid: ({"rows": 3},),
         caching.caching_two_clusters: ({"nodes": 8},),
+        caching_distances.caching_clusters: (
+            {"nodes": 2, "gpus_per_node": 4, "ratio": 10.0},
+            {"nodes": 8, "gpus_per_node": 8, "ratio": 10.0},
+            {"nodes": 8, "gpus_per_node": 8},
+        ),
+        caching_distances.caching_clusters_best: ({"nodes": 8, "gpus_per_node": 8, "ratio": 10.0},),
+        caching_distances.caching_spread: ({"nodes": 8, "ratio": 10.0}, {"nodes": 10**6, "ratio": 10.0}),
+        caching_storage.caching_tiers: ({"nodes": 8},),
+        caching_storage.caching_tiers_best: ({"nodes": 8},),
+        caching_storage.caching_added_tier: ({"nodes": 8},),
         caching.caching_payment: ({},),
     },
     "queueing": {

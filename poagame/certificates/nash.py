@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray
+from poagame.certificates.placement import store_costs
 from poagame.errors import InvalidInput
+from poagame.games.caching import CachingGame
 from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 
@@ -29,7 +31,8 @@ class NashCertificate:
     max_regret : float
         The most that any one player gains by a deviation, in cost units. 0 exactly at an equilibrium.
     player, action : int
-        The player that gains most, and by which action.
+        The player that gains most, and by which action. In a caching game of several objects the object whose choice in the player's
+        best store saves most by itself (−1 where nobody gains): a store has no number.
     tolerance : float
         What rounding may explain: `RTOL` × `cost_scale` at the profile. No unit is preferred: scaling all costs scales it.
     """
@@ -46,16 +49,19 @@ class NashCertificate:
 
 
 def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
-    """[N]: what each player would gain by its best deviation from `profile` [N]; ≥ 0, infinite if it leaves an
-    infinite cost.
+    """[N]: what each player would gain by its best deviation from `profile` [N] ([n, K] in a caching game of several objects);
+    ≥ 0, infinite if it leaves an infinite cost.
 
-    Evaluated from `game.action_costs` alone.
+    Evaluated from the game's costs of actions alone.
 
     Raises
     ------
     InvalidInput
         As `certify_nash`.
     """
+    if isinstance(game, CachingGame) and game.has_objects:
+        stores = store_costs(game, profile)
+        return _gain(stores.current, stores.best)
     s = as_profile(as_finite(game, "regret"), profile)
     costs = checked_costs(game, game.action_costs(s))
     return _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
@@ -107,6 +113,17 @@ def _(game: RoutingGame, profile: ArrayLike) -> NashCertificate:
     action = int(target[at]) if of_request[player] > 0 else int(s[player])
     tolerance = RTOL * float(cost_scale(game, stay[types.type_of, s], cheapest[types.type_of, s]))
     return NashCertificate(float(of_request[player]), player, action, tolerance)
+
+
+@certify_nash.register
+def _(game: CachingGame, profile: ArrayLike) -> NashCertificate:
+    if not game.has_objects:
+        return certify_nash.dispatch(object)(game, profile)
+    stores = store_costs(game, profile)
+    gains = _gain(stores.current, stores.best)
+    player = int(gains.argmax())
+    tolerance = RTOL * float(cost_scale(game, stores.current, stores.best))
+    return NashCertificate(float(gains[player]), player, int(stores.change[player]), tolerance)
 
 
 def _gain(current: FloatArray, best: FloatArray) -> FloatArray:

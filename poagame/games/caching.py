@@ -246,6 +246,11 @@ class CachingGame(NamedGame):
         choice = np.asarray(self.fixed)[..., None]
         return np.where(choice < 0, room, choice == np.arange(self.num_tiers + 1))
 
+    @property
+    def available(self) -> np.ndarray:
+        """As `allowed`, the name by which enumeration asks which actions nobody plays, even where all that a node has cost infinity."""
+        return self.allowed
+
     def as_profile(self, profile: ArrayLike) -> IntArray:
         """`profile` as int64 [..., n] or [..., n, K].
 

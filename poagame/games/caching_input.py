@@ -95,7 +95,8 @@ def capacities(value: ArrayLike, nodes: int, tiers: int) -> IntArray:
         bool((array > 0).any()),
         "capacity is below one object everywhere: nobody could hold anything; leave capacity=None for no limits",
     )
-    return np.broadcast_to(np.minimum(array, 2.0**62).astype(np.int64), (nodes, tiers)).copy()
+    # more than any game has objects, and few enough to be summed over all nodes
+    return np.broadcast_to(np.minimum(array, 2.0**40).astype(np.int64), (nodes, tiers)).copy()
 
 
 def fixed_choices(value: ArrayLike, shape: tuple[int, ...], tiers: int) -> IntArray:

@@ -1,15 +1,13 @@
+# pyright: basic
+# 2026-11: numba infers the types of compiled functions from their first call.
 """The cheapest copy that each reader reaches, for many placements of one object at once."""
 
 from __future__ import annotations
 
-import math
-
+import numba
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
-
-SETS = 256
-"""Placements of a block of nodes that share a table: many placements are looked up, a block of nodes at a time."""
 
 
 def nearest_copy(read_cost: FloatArray, placement: IntArray) -> FloatArray:
@@ -22,24 +20,21 @@ def nearest_copy(read_cost: FloatArray, placement: IntArray) -> FloatArray:
     placement : [M, n] of 0 … T
         What each node holds: 0 nothing, t a copy in tier t.
     """
-    nodes, tiers = read_cost.shape[1:]
-    size = max(1, int(math.log(SETS) / math.log(tiers + 1) + 1e-9))
-    # [n, T + 1, n]: holder, what it holds, reader
-    costs = np.concatenate([np.full((1, nodes, nodes), np.inf), read_cost.transpose(2, 1, 0)]).transpose(1, 0, 2).copy()
-    costs[np.arange(nodes), :, np.arange(nodes)] = np.inf
-    if len(placement) < SETS:
-        return np.stack([_of_one(costs, held) for held in placement]) if len(placement) else np.zeros(placement.shape)
+    nodes = read_cost.shape[1]
+    by_holder = read_cost.transpose(1, 2, 0).copy()  # readers last: the inner loop runs along memory
+    by_holder[np.arange(nodes), :, np.arange(nodes)] = np.inf
     nearest = np.full(placement.shape, np.inf)
-    for begin in range(0, nodes, size):
-        block = costs[begin : begin + size]
-        table = block[0]
-        for holder in block[1:]:  # the first node's digit varies fastest
-            table = np.minimum(table[None], holder[:, None]).reshape(-1, nodes)
-        held = placement[:, begin : begin + size] @ (tiers + 1) ** np.arange(len(block))
-        np.minimum(nearest, table[held], out=nearest)
+    _lower(by_holder, placement, nearest)
     return nearest
 
 
-def _of_one(costs: FloatArray, held: IntArray) -> FloatArray:
-    holders = np.flatnonzero(held)
-    return costs[holders, held[holders]].min(axis=0, initial=np.inf)
+@numba.njit(cache=True, nogil=True)
+def _lower(by_holder, placement, nearest):  # pragma: no cover - compiled
+    """Lower each entry of `nearest` to the cost of each copy."""
+    for m in range(placement.shape[0]):
+        row = nearest[m]
+        for holder in range(placement.shape[1]):
+            if placement[m, holder] > 0:
+                read = by_holder[holder, placement[m, holder] - 1]
+                for reader in range(row.size):
+                    row[reader] = min(row[reader], read[reader])

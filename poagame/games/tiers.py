@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, as_floats, require
+from poagame.games.caching_input import numbers
 
 
 class Tiers(eqx.Module):
@@ -62,7 +63,7 @@ class Tiers(eqx.Module):
 
 
 def _each(value: ArrayLike, name: str, tiers: int) -> Array:
-    array = as_floats(value, f"{name} of tiers")
+    array = as_floats(numbers(value, f"{name} of tiers"), f"{name} of tiers")
     require(array.shape == (tiers,), f"{name} must be one number for each of {tiers} tiers; got shape {array.shape}")
     require(bool((array >= 0).all()), f"{name} of tiers must be >= 0; got {array.tolist()}")
     return array

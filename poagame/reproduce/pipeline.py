@@ -6,18 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from poagame._arrays import require
 from poagame.estimator.knee import Knee
 from poagame.estimator.levels import knee_of_levels
 from poagame.measured import DecisionTable, RequestTable
 from poagame.plotting import plot_knee
 from poagame.reproduce.b200 import b200_sections, measured_fits
+from poagame.reproduce.caching import caching_sections
 from poagame.reproduce.classical import classical_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
 from poagame.reproduce.section import Section, check_folder, write_report
 from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 47
+NUM_STEPS = 65
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\
@@ -26,7 +28,7 @@ requests. Every figure has its numbers in a CSV beside it. Inputs are named *mea
 the paper states is tagged (P)."""
 
 
-def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
+def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Path | None = None) -> Path:
     """Write figures, tables and `report.md` of the shipped inputs into the folder `out`; return the report's path.
 
     Parameters
@@ -35,14 +37,18 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None) -> Path:
         Made if missing; files of the same names are replaced.
     step : callable
         Told what comes next, for a progress bar.
+    trace : Path, optional
+        Requests with block hashes (such as a Mooncake trace), for the section on memory pressure; no such trace ships with poagame.
     """
     check_folder(out)
+    require(trace is None or trace.is_file(), f"no such file: {trace}; give a trace with block hashes, or none")
     sweep, fits = measured_fits(step)
     sections = [
         *b200_sections(sweep, fits, step),
         tight_section(sweep, step),
         *dynamo_sections(step),
         *classical_sections(fits, step),
+        *caching_sections(step, trace),
     ]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)

@@ -1,6 +1,19 @@
 """Equilibria and optima; importing this also registers the fast paths of each kind of game."""
 
 from poagame.solvers.best_response import BestResponse, Equilibrium, equilibrium
+from poagame.solvers.caching.convergence import Convergence, convergence
+from poagame.solvers.caching.equilibria import placement_equilibria
+from poagame.solvers.caching.extremes import caching_extremes
+from poagame.solvers.caching.facility import Facilities, facility_location
+from poagame.solvers.caching.greedy import greedy_equilibrium
+from poagame.solvers.caching.optimum import placement_optimum
+from poagame.solvers.caching.payments import (
+    PaymentEquilibrium,
+    payment_equilibria,
+    payment_equilibrium,
+    supporting_payments,
+)
+from poagame.solvers.caching.request_loops import acyclic_equilibrium, request_loop
 from poagame.solvers.congestion.optimum import optimum_by_search
 from poagame.solvers.congestion.programme import PureExtremes, pure_extremes
 from poagame.solvers.congestion.search import CongestionExtremes, extreme_pure_equilibria
@@ -43,10 +56,12 @@ __all__ = [
     "BestResponse",
     "Census",
     "CongestionExtremes",
+    "Convergence",
     "CorrelatedEquilibrium",
     "Equilibria",
     "Equilibrium",
     "Extragradient",
+    "Facilities",
     "ImprovementCycle",
     "LogitBranch",
     "LogitEquilibria",
@@ -54,6 +69,7 @@ __all__ = [
     "MixedEquilibria",
     "MixedEquilibrium",
     "Optimum",
+    "PaymentEquilibrium",
     "Play",
     "ProjectedReflectedGradient",
     "PureExtremes",
@@ -62,12 +78,17 @@ __all__ = [
     "VariationalEquilibrium",
     "VariationalPoint",
     "WardropEquilibrium",
+    "acyclic_equilibrium",
+    "caching_extremes",
     "census",
+    "convergence",
     "correlated_equilibrium",
     "empirical_ratio",
     "equilibria",
     "equilibrium",
     "extreme_pure_equilibria",
+    "facility_location",
+    "greedy_equilibrium",
     "improvement_cycle",
     "lemke_howson",
     "log_linear_learning",
@@ -77,13 +98,19 @@ __all__ = [
     "multiplicative_weights",
     "network_optimum",
     "optimum_by_search",
+    "payment_equilibria",
+    "payment_equilibrium",
+    "placement_equilibria",
+    "placement_optimum",
     "pure_extremes",
     "regret_bound",
     "regret_matching",
+    "request_loop",
     "social_optimum",
     "solve_variational",
     "splittable_equilibrium",
     "stochastic_wardrop",
+    "supporting_payments",
     "uniqueness_temperature",
     "variational_equilibrium",
     "wardrop",

@@ -3,7 +3,8 @@ r"""Best-response dynamics: players move in turn to their cheapest action until 
 In a game with an exact potential (static overlap, symmetric affinity) each move lowers it, so the dynamics end at a
 pure equilibrium [monderer1996]_; elsewhere (arrival-order affinity) they may cycle, which the outcome then says. A
 routing game runs as compiled code that keeps the loads: O(W) a visit, and O(N) more where there is affinity. So does a
-congestion game whose cost tables fit. Any other `FiniteGame` runs on its `action_costs`.
+congestion game whose cost tables fit, and a caching game, whose nodes move to their best store. Any other `FiniteGame`
+runs on its `action_costs`.
 
 .. [monderer1996] Monderer, Shapley: Potential games, Games and Economic Behavior 14 (1996), 124-143.
 """
@@ -21,11 +22,13 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import NashCertificate, certify_nash
+from poagame.games.caching import CachingGame
 from poagame.games.checks import positive, whole
 from poagame.games.congestion import CongestionGame
 from poagame.games.protocols import FiniteGame, as_finite, as_profile, checked_costs
 from poagame.games.routing import RoutingGame
 from poagame.outcome import Outcome
+from poagame.solvers.caching.dynamics import PlacementDynamics
 from poagame.solvers.congestion.cells import cells_or_none
 from poagame.solvers.congestion.rounds import play_cells
 from poagame.solvers.routing.room import check_room
@@ -88,6 +91,7 @@ class Equilibrium:
     Attributes
     ----------
     profile : [N] int64
+        [n, K] of a caching game of several objects.
     social_cost : float
     certificate : NashCertificate
         Evaluated at `profile` by code that shares nothing with the solver.
@@ -122,7 +126,8 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     solver : BestResponse, optional
     start : [N], optional
         Profile to begin with. Without it, the requests of a routing game arrive by number, each picking its cheapest
-        worker given those before it; in any other game, and with better moves, all players begin with action 0.
+        worker given those before it; in any other game, and with better moves, all players begin with action 0. In a caching game of
+        several objects [n, K]: without it nobody holds anything but what is fixed.
 
     Returns
     -------
@@ -134,8 +139,8 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     Raises
     ------
     InvalidInput
-        If `start` is no profile, the workers cannot hold all requests below their capacities, or a game's costs are NaN
-        or −∞.
+        If `start` is no profile, the workers cannot hold all requests below their capacities, a game's costs are NaN or −∞, or better
+        moves are asked for in a caching game of several objects (there `game.numbered()` names them).
 
     Examples
     --------
@@ -144,13 +149,19 @@ def equilibrium(game: FiniteGame, solver: BestResponse | None = None, start: Arr
     >>> print(pg.equilibrium(game))
     converged: the certificate holds at the returned point (social cost 6, largest regret 0, 0 moves of 3 players)
     """
-    game, solver = as_finite(game, "equilibrium"), BestResponse() if solver is None else solver
+    solver = BestResponse() if solver is None else solver
+    stores = isinstance(game, CachingGame) and game.has_objects
+    game = game if stores else as_finite(game, "equilibrium")
     require(isinstance(solver, BestResponse), f"solver is a BestResponse(...); got {solver!r:.80}")
     limit = 1000 + 100 * game.num_players if solver.max_steps is None else solver.max_steps
     begin = None
     if start is not None:
-        begin = as_profile(game, start)
-        require(begin.ndim == 1, f"start is one profile [N]; got shape {begin.shape}. poagame.batched takes many")
+        begin = game.as_profile(start) if isinstance(game, CachingGame) else as_profile(game, start)
+        wanted = 2 if stores else 1
+        require(
+            begin.ndim == wanted,
+            f"start is one profile {'[n, K]' if stores else '[N]'}; got shape {begin.shape}. poagame.batched takes many",
+        )
     profile, steps, cycles = _dynamics(game, solver, begin, limit)
     certificate = certify_nash(game, profile)
     if certificate.holds:
@@ -299,3 +310,20 @@ def _(game: CongestionGame, solver: BestResponse, start: IntArray | None, limit:
         return problem.action[cells], int(moves)
 
     return _rounds(play, profile, game.num_players, solver, limit)
+
+
+@_dynamics.register
+def _(game: CachingGame, solver: BestResponse, start: IntArray | None, limit: int) -> _End:
+    if not game.has_objects and (solver.moves == "better" or solver.order == "most_regret"):
+        return _dynamics.dispatch(object)(game, solver, start, limit)
+    require(
+        solver.moves == "best",
+        "a store of several objects has too many better ones to number: use moves='best', or equilibrium(game.numbered(), ...) for a "
+        "game of few objects",
+    )
+    dynamics = PlacementDynamics(game, solver.rtol)
+    begin = np.zeros(game.demand.shape, np.int64) if start is None else start
+    if start is None and game.has_objects and game.fixed is not None:
+        begin = np.maximum(game.fixed, 0)
+    play = dynamics.by_regret if solver.order == "most_regret" else dynamics.in_turn
+    return _rounds(play, begin, game.num_players, solver, limit)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import networkx as nx
 import numpy as np
 
 from poagame.certificates.nash import TIE_RTOL, cost_scale
 from poagame.errors import InvalidInput, TooLarge
+from poagame.games.caching import CachingGame
 from poagame.games.protocols import FiniteGame, as_finite, batch_action_costs, num_profiles_exceed
 
 MAX_PROFILES = 200_000
@@ -23,14 +24,15 @@ class ImprovementCycle:
     Attributes
     ----------
     profiles : tuple of profiles
-        The profiles in order; the last move leads back to the first.
+        The profiles in order; the last move leads back to the first. In a caching game of several objects each is a placement: for each
+        node what it holds of each object.
     players : tuple of int
         Who moves away from each profile.
     gains : tuple of float
         By how much the mover's cost falls, in cost units.
     """
 
-    profiles: tuple[tuple[int, ...], ...]
+    profiles: tuple[tuple[Any, ...], ...]
     players: tuple[int, ...]
     gains: tuple[float, ...]
 
@@ -43,13 +45,20 @@ def improvement_cycle(game: FiniteGame, moves: Literal["best", "better"] = "best
     """A cycle of strict best replies (or of any improving moves) of a small game, or None if there is none.
 
     None is a proof: every profile was looked at, so that with `moves="better"` each improvement path ends in an
-    equilibrium (the finite improvement property).
+    equilibrium (the finite improvement property). Moves of a caching game of several objects are between stores (`game.numbered()`).
 
     Raises
     ------
     TooLarge
-        If the game has more than `MAX_PROFILES` profiles.
+        If the game has more than `MAX_PROFILES` profiles, or nodes can store too many sets of objects.
     """
+    if isinstance(game, CachingGame) and game.has_objects:
+        numbered = game.numbered()
+        cycle = improvement_cycle(numbered, moves)
+        if cycle is None:
+            return None
+        placements = numbered.placement(cycle.profiles).tolist()
+        return replace(cycle, profiles=tuple(tuple(map(tuple, placement)) for placement in placements))
     game = as_finite(game, "improvement_cycle")
     players, actions = game.num_players, game.num_actions
     if num_profiles_exceed(game, MAX_PROFILES):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 
 import poagame as pg
+from poagame.anarchy.payments import payment_anarchy
 from poagame.bounds import caching as bounds
 from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.instances.placement import _dearest_packing, worst_on_line
 from poagame.testing.caching import KINDS, caching_games
-from tests.caching_oracle import worst_over_placement_costs
+from tests.caching_oracle import packs_and_covers, worst_over_placement_costs
 
 SIZES = (2, 3, 5, 8, 11)
 ATTAINED: list[PoaBound] = [
@@ -131,12 +134,37 @@ def test_no_placement_cost_is_worse_on_grids(shape: tuple[int, int]) -> None:
 
 
 def test_beyond_what_was_looked_at_a_known_game_is_a_lower_bound() -> None:
-    for bound in (bounds.caching_line(17), bounds.caching_ring(17), bounds.caching_grid(3, 6)):
+    for bound in (bounds.caching_ring(17), bounds.caching_grid(3, 6)):
         assert (bound.side, bound.tight) == ("lower", False)
         report = pg.price_of_anarchy(bound.instance)
         assert report.exact
         assert report.poa >= bound.value * (1 - 1e-12)
-    assert pg.price_of_anarchy(bounds.caching_line(17).instance).poa == pytest.approx(bounds.caching_line(17).value)
+    far = bounds.caching_line(4097)
+    assert (far.side, far.tight, far.instance) == ("lower", False, None)
+    assert far.value > bounds.caching_line(4096).value
+
+
+@pytest.mark.parametrize("nodes", range(2, 11))
+def test_the_dearest_equilibrium_of_every_placement_cost_on_a_line(nodes: int) -> None:
+    """By ends and gaps against all placements that pack and cover."""
+    distance, found = line(nodes), worst_on_line(nodes)
+    worst, _ = worst_over_placement_costs(distance)
+    assert found.ratio == pytest.approx(worst, rel=1e-12)
+    sets = [np.flatnonzero(held) for held in itertools.product((0, 1), repeat=nodes) if any(held)]
+    for alpha in range(1, nodes + 2):
+        costs = [
+            alpha * len(held) + distance[:, held].min(axis=1).sum()
+            for held in sets
+            if packs_and_covers(distance, alpha, held.tolist())
+        ]
+        assert _dearest_packing(nodes, alpha) == max(costs)
+
+
+@pytest.mark.parametrize("nodes", [17, 60, 250, 1024])
+def test_long_lines_are_worst_with_one_replica_at_the_end(nodes: int) -> None:
+    found, bound = worst_on_line(nodes), bounds.caching_line(nodes)
+    assert (found.placement_cost, found.ratio) == (nodes - 1, bound.value)
+    assert bound.tight
 
 
 def test_values_of_any_size() -> None:
@@ -179,11 +207,13 @@ def test_the_bound_of_metrics_needs_symmetry_and_the_triangle_inequality() -> No
     assert pg.price_of_anarchy(directed).poa == 3.0
 
 
-def test_what_is_quoted_claims_nothing() -> None:
+def test_with_payments_some_equilibrium_is_optimal_and_not_the_worst() -> None:
     bound = bounds.caching_payment()
-    assert (bound.value, bound.tight, bound.measure, bound.instance) == (1.0, False, "price of stability", None)
-    assert "not derived" in bound.remark
-    assert "(price of stability, pure; quoted, not proved here)" in str(bound)
+    assert (bound.value, bound.tight, bound.measure, bound.standing) == (1.0, True, "price of stability", "proved")
+    report = payment_anarchy(bound.instance, bound)
+    assert (report.pos, report.poa) == (bound.value, 4.0)
+    clusters = pg.instances.caching_two_clusters(8, 10.0)
+    assert payment_anarchy(clusters, bound).pos == bound.value < pg.price_of_anarchy(clusters).pos
 
 
 CALLS: list[Callable[[Any], PoaBound]] = [

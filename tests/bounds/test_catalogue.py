@@ -97,7 +97,7 @@ def test_statuses() -> None:
     states = {row.call: status(row.bound) for row in TABLE.rows}
     assert states["constant_tolls_affine()"] == "identified, not proved"
     assert states["price_of_stability_polynomial(degree=2)"] == "quoted, not proved here"
-    assert states["caching_payment()"] == "quoted, not proved here"
+    assert states["caching_payment()"] == "attained"
     assert status(bound("price_of_stability_polynomial", degree=1)) == "upper bound"
     assert states["atomic_polynomial(degree=100)"] == "attained"
     assert states["atomic_polynomial(degree=1000000)"] == "upper bound"

@@ -17,7 +17,7 @@ from poagame.latency.log_periodic import LogPeriodic
 from poagame.latency.stacked import Stacked
 from poagame.measured import DecisionTable, RequestTable, SweepTable
 from poagame.paper import Claim, Finding, Standing
-from poagame.paper.checks import anarchy, caching, estimator, potential, resource, router, saturation
+from poagame.paper.checks import anarchy, caching, caching_clusters, estimator, potential, resource, router, saturation
 
 CLAIMS = {claim.id: claim for claim in paper.claims()}
 HOLDS, FAILS, UNDER, UNDECIDED = Standing.HOLDS, Standing.FAILS, Standing.HOLDS_UNDER, Standing.UNDECIDED
@@ -136,6 +136,9 @@ CASES: list[tuple[str, Any, Standing]] = [
     ("caching-line", lambda: {"positions": range(8)}, HOLDS),
     ("caching-line", lambda: {"factor": 0.5}, FAILS),
     ("caching-line-grows", lambda: {"power": 1.0}, UNDECIDED),
+    ("caching-clusters", lambda: {"ratio": 2.0}, HOLDS),
+    ("caching-clusters-grow", lambda: {"ratios": (1.0, 3.0)}, UNDECIDED),
+    ("caching-complete-tiers", lambda: {"access": (0.0, 0.9)}, HOLDS),
     ("cache-paradox", lambda: {"rates": ((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))}, UNDECIDED),
     ("potential-static", lambda: STATIC_BROKEN, HOLDS),
     ("potential-one-sided", lambda: {"draw": potential.symmetric_game, "games": 20}, FAILS),
@@ -250,6 +253,12 @@ def test_every_claim_that_computes_has_a_mutation() -> None:
 def test_the_complete_graph_matters(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(caching, "complete_graph", lambda n, cost, demand=1.0: caching.line(np.arange(n), n - 1.0))
     assert CLAIMS["caching-complete"].check().verdict is FAILS
+
+
+def test_a_formula_of_clusters_that_no_game_has_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = caching_clusters.caching_clusters
+    monkeypatch.setattr(caching_clusters, "caching_clusters", lambda m, g, ratio: original(m, g, 2 * ratio))
+    assert CLAIMS["caching-clusters"].check().verdict is UNDECIDED
 
 
 def test_greedy_above_the_spread_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:

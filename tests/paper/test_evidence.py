@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import linregress
 
 import poagame as pg
 from poagame import paper
-from poagame.paper.checks import caching, estimator
+from poagame.paper.checks import caching, caching_clusters, estimator
 
 CLAIMS = {claim.id: claim for claim in paper.claims()}
 
@@ -117,6 +119,37 @@ def test_the_proof_on_the_line(nodes: int, cost: float) -> None:
     if cost >= 1.0:
         assert report.optimum.social_cost >= nodes * np.sqrt(cost - 0.25) - 1e-9
     assert report.poa <= 1.0 + 2.0 / np.sqrt(3.0) * np.sqrt(nodes)
+
+
+def test_growth_of_caching() -> None:
+    """Exponents by a regression of SciPy's on the closed forms, and limits that they approach."""
+    figures = CLAIMS["caching-clusters-grow"].check().figures
+    sizes, values = [], []
+    for m in (2, 4, 8, 16, 32, 64, 128):
+        sizes.append(8.0 * m)
+        values.append((1 + (m - 1) * 8 * 300 / 307) / m)
+    fit: Any = linregress(np.log(sizes), np.log(values))
+    assert figures["more_300"] == pytest.approx(fit.slope, rel=1e-9)
+    assert len(figures) == 3 * 3 * 7
+    assert [figures[f"{way}_1"] for way in ("more", "larger", "both")] == pytest.approx([0.0] * 3, abs=1e-12)
+    for way, wanted in {"more": 0.12, "larger": 0.89, "both": 0.54}.items():
+        assert figures[f"{way}_1000"] == pytest.approx(wanted, abs=0.005)
+        rising = [figures[f"{way}_{ratio:g}"] for ratio in caching_clusters.RATIOS]
+        assert rising == sorted(rising)
+    line = CLAIMS["caching-line-grows"].check().figures
+    assert line["exponent_low"] < line["exponent"] < line["exponent_high"] < 0.5
+    assert line["worst_16"] == pytest.approx(2.177419, rel=5e-7)
+    two = CLAIMS["caching-clusters"].check()
+    assert pg.price_of_anarchy(two.counterexample).poa > np.sqrt(12)
+    assert two.figures["exponent_low"] > 0.8
+
+
+def test_a_second_tier_by_hand() -> None:
+    """Each pays 0.9 for a slow copy of its own or 0.75 for another's, and the fast one would cost 1 and 7 · 0.05."""
+    figures = CLAIMS["caching-complete-tiers"].check().figures
+    assert figures["best"] == pytest.approx(0.9 + 7 * 0.75)
+    assert figures["worst_alone"] == pytest.approx(1.0 + 7 * 0.05)
+    assert figures["poa"] == figures["pos"] == pytest.approx(6.15 / 1.35)
 
 
 def test_cache_paradox_digits() -> None:

@@ -44,10 +44,15 @@ def test_what_is_decided_today(ledger: Ledger) -> None:
         "temperature-games",
         "anarchy-at-capacity",
         "routing-loss",
+        "caching-complete-tiers",
     }
-    assert {"variational-unique", "caching-complete", "caching-line", "router-best-response"} <= found[
-        Standing.HOLDS_UNDER
-    ]
+    assert {
+        "variational-unique",
+        "caching-complete",
+        "caching-line",
+        "caching-clusters",
+        "router-best-response",
+    } <= found[Standing.HOLDS_UNDER]
     assert {"knee-96-128", "growth-past-knee", "controller-gain", "poa-hat-invariance"} <= found[Standing.UNDECIDED]
     assert {"router-normalised", "router-decode-weight", "cache-paradox", "bound-atomic-affine"} <= found[
         Standing.HOLDS

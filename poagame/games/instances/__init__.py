@@ -22,6 +22,9 @@ from poagame.games.instances.caching import (
     caching_two_clusters,
     caching_uniform_worst,
 )
+from poagame.games.instances.caching_clusters import caching_hierarchy, caching_spread_worst
+from poagame.games.instances.caching_serving import caching_sessions, cluster_paradox
+from poagame.games.instances.caching_stores import cache_paradox, caching_two_tiers, no_pure_caching
 from poagame.games.instances.nonatomic import (
     bpr_pigou,
     braess,
@@ -43,14 +46,20 @@ __all__ = [
     "best_reply_cycle",
     "bpr_pigou",
     "braess",
+    "cache_paradox",
     "caching_complete",
     "caching_directed_worst",
     "caching_grid",
+    "caching_hierarchy",
     "caching_line",
     "caching_ring",
+    "caching_sessions",
+    "caching_spread_worst",
     "caching_star",
     "caching_two_clusters",
+    "caching_two_tiers",
     "caching_uniform_worst",
+    "cluster_paradox",
     "cohen_kelly",
     "contended_servers",
     "four_players",
@@ -63,6 +72,7 @@ __all__ = [
     "mm1_pigou",
     "mm1_servers",
     "monomial_pigou",
+    "no_pure_caching",
     "parallel_queues",
     "pigou",
     "polynomial_worst_case",

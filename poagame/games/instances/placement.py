@@ -53,6 +53,30 @@ def line_costs(nodes: int) -> PlacedFarOff:
     return PlacedFarOff(n - 1, (n - 1) * (n + 2) // 2, _least_in_cells(n, n - 1))
 
 
+def worst_on_line(nodes: int) -> PlacedFarOff:
+    r"""Worst equilibrium over optimum on a line of unit edges, over all equilibria of all placement costs.
+
+    A placement is an equilibrium for α between the farthest node that it covers and the nearest two replicas, whole numbers. There its
+    ratio is a line in α over a concave function, largest at an end: whole α ≤ n − 1 are enough. At α = c ends of 0 … c nodes lie beyond
+    the outer replicas, gaps are c … 2c + 1 wide, and :math:`e (e + 1)/2` and :math:`\lfloor g^2/4 \rfloor` are what they cost. Both are
+    discretely convex, so of all ends and gaps that add up to n − 1 those are dearest of which one at most is strictly within its limits.
+
+    Raises
+    ------
+    InvalidInput
+        If nodes is no whole number of at least 2.
+    """
+    n = whole(nodes, "nodes", 2)
+    worst = line_costs(n)
+    for cost in range(n - 2, 0, -1):
+        optimum = _least_in_cells(n, cost)
+        if n * cost <= worst.ratio * optimum:  # nobody pays more than α at an equilibrium
+            continue
+        here = PlacedFarOff(cost, _dearest_packing(n, cost), optimum)
+        worst = max(worst, here, key=lambda costs: costs.ratio)
+    return worst
+
+
 def ring_costs(nodes: int) -> PlacedFarOff:
     """Costs of `caching_ring`, of any length."""
     n = whole(nodes, "nodes", 3)
@@ -97,6 +121,24 @@ def least_cost(distance: NDArray[np.int64], placement_cost: int) -> int:
         nearest[1 << j : 2 << j] = np.minimum(nearest[: 1 << j], distance[:, j])
     replicas = np.array([held.bit_count() for held in range(1 << n)])
     return int((placement_cost * replicas + nearest.sum(axis=1))[1:].min())
+
+
+def _dearest_packing(nodes: int, cost: int) -> int:
+    """Most that replicas `cost` apart, with everybody within `cost`, cost on a line; 0 if there are none such."""
+    dearest, replicas = 0, 1
+    while (room := nodes - 1 - (replicas - 1) * cost) >= 0:
+        for ends in range(min(2, room // cost) + 1):  # how many of the two are as long as they can be
+            wide = min(replicas - 1, (room - ends * cost) // (cost + 1))
+            rest = room - ends * cost - wide * (cost + 1)
+            narrow = replicas - 1 - wide
+            total = replicas * cost + ends * cost * (cost + 1) // 2 + wide * ((2 * cost + 1) ** 2 // 4)
+            total += narrow * (cost * cost // 4)
+            if narrow:
+                dearest = max(dearest, total - cost * cost // 4 + (cost + rest) ** 2 // 4)
+            if rest == 0 or (ends < 2 and rest <= cost):
+                dearest = max(dearest, total + rest * (rest + 1) // 2)
+        replicas += 1
+    return dearest
 
 
 def _in_cells(nodes: int, cells: int) -> int:

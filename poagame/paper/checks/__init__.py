@@ -3,6 +3,7 @@
 from poagame.paper.checks import (
     anarchy,
     caching,
+    caching_clusters,
     classical,
     dynamics,
     estimator,
@@ -20,6 +21,7 @@ ALL: tuple[Claim, ...] = tuple(
     for subject in (
         resource,
         caching,
+        caching_clusters,
         potential,
         dynamics,
         router,
