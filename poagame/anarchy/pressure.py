@@ -95,7 +95,8 @@ def pressure_curve(
     Raises
     ------
     InvalidInput
-        If the game has one object or several tiers, pressures are not positive, or starts is no whole number of at least 1.
+        If the game has one object or several tiers, pressures are not positive, starts is no whole number of at least 1, or the seed none
+        of at least 0.
     """
     p = np.atleast_1d(as_floats(pressure, "pressure"))
     require(
@@ -103,10 +104,10 @@ def pressure_curve(
     )
     require(game.has_objects, "pressure is of several objects on the storage of a node: give demand [n, K]")
     require(game.num_tiers == 1, f"pressure is on one tier; the game has {game.num_tiers}")
-    runs = whole(starts, "starts", 1)
+    runs, first = whole(starts, "starts", 1), whole(seed, "seed")
     working_set = float((np.asarray(game.demand) > 0).sum(axis=1).mean())
     capacity = np.maximum(1, np.floor(working_set / p)).astype(np.int64)
-    rows = [_at(game.limited(int(c)), runs, seed, max_steps) for c in capacity]
+    rows = [_at(game.limited(int(c)), runs, first, max_steps) for c in capacity]
     columns = np.array(rows).T
     return PressureCurve(p, capacity, *columns, working_set=working_set)
 

@@ -11,7 +11,7 @@ from scipy.stats import linregress
 
 import poagame as pg
 from poagame import paper
-from poagame.paper.checks import caching, caching_clusters, estimator
+from poagame.paper.checks import caching, caching_clusters, caching_storage, estimator
 
 CLAIMS = {claim.id: claim for claim in paper.claims()}
 
@@ -159,6 +159,64 @@ def test_cache_paradox_digits() -> None:
     figures = CLAIMS["cache-paradox"].check().figures
     wanted = {"less_best": 132.0, "less_worst": 132.0, "more_best": 141.0, "more_worst": 141.0, "more_optimum": 108.0}
     assert figures == wanted
+
+
+def test_one_place_more_on_a_cluster_digits() -> None:
+    figures = dict(CLAIMS["cache-paradox-clusters"].check().figures)
+    wanted = {"less_best": 134.0, "less_worst": 134.0, "less_optimum": 134.0}
+    assert figures == wanted | {"more_best": 212.0, "more_worst": 212.0, "more_optimum": 123.0}
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_twice_the_places_by_dominance(places: int) -> None:
+    """Stores that fill all places with blocks asked for beat all others strictly (each block asked for has a cost if read from afar).
+
+    Of those, all profiles, costs written out anew: GPU 2 pays 60·1 + 60·1 + 21·30 with one place, 60·10 + 60·10 with two.
+    """
+    game = caching_storage.doubling_cluster(places)
+    asked = np.asarray(game.demand)
+    apart = [[0 if i == j else 1 if i // 3 == j // 3 else 10 for j in range(6)] for i in range(6)]
+    stores = [list(itertools.combinations(np.flatnonzero(row).tolist(), places)) for row in asked]
+
+    def pays(kept: Any, i: int) -> float:
+        return sum(
+            asked[i, k] * min([30] + [apart[i][j] for j in range(6) if k in kept[j]]) for k in np.flatnonzero(asked[i])
+        )
+
+    def stays(kept: Any, i: int) -> bool:
+        others = [pays((*kept[:i], store, *kept[i + 1 :]), i) for store in stores[i]]
+        return pays(kept, i) <= min(others)
+
+    found = [kept for kept in itertools.product(*stores) if all(stays(kept, i) for i in range(6))]
+    assert len(found) == 1
+    assert sum(pays(found[0], i) for i in range(6)) == {1: 891.0, 2: 1240.0}[places]
+    assert pays(found[0], 2) == {1: 60 + 60 + 21 * 30, 2: 600 + 600}[places]
+    figures = CLAIMS["cache-paradox-double"].check(games=1).figures
+    name = {1: "one", 2: "two"}[places]
+    assert (
+        figures[f"{name}_best"] == pytest.approx(figures[f"{name}_worst"]) == pytest.approx({1: 891, 2: 1240}[places])
+    )
+
+
+def test_the_factor_of_twice_the_places_nears_its_limit() -> None:
+    figures = CLAIMS["cache-paradox-double"].check(asked=60_000, games=1).figures
+    assert figures["two_worst"] / figures["one_worst"] == pytest.approx(20.0 / 12.0, rel=1e-3)
+
+
+def test_caching_rises_and_falls() -> None:
+    """Other draws have the same shape: 1 where all fits, a top about where the pool is full, and less than a third of it far beyond."""
+    for seed in (0, 1, 2):
+        found = CLAIMS["caching-transition"].check(seed=seed)
+        assert found.verdict is paper.Standing.HOLDS_UNDER
+        figures = found.figures
+        assert figures["low_fits"] == pytest.approx(1.0, abs=1e-12)
+        assert figures["high_fits"] == pytest.approx(1.0, abs=1e-9)
+        assert figures["gap"] < 1e-9
+        names = ("fits", "0.75", "0.99", "1.5", "30")
+        assert all(1.0 <= figures[f"low_{name}"] <= figures[f"high_{name}"] * (1 + 1e-9) for name in names)
+        top = max(figures["low_0.99"], figures["low_1.5"])
+        assert top > figures["low_0.75"] > 1.0
+        assert figures["high_30"] - 1.0 < (top - 1.0) / 3.0
 
 
 def test_greedy_ratio_by_hand() -> None:

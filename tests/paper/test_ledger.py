@@ -51,12 +51,18 @@ def test_what_is_decided_today(ledger: Ledger) -> None:
         "caching-complete",
         "caching-line",
         "caching-clusters",
+        "caching-transition",
         "router-best-response",
     } <= found[Standing.HOLDS_UNDER]
     assert {"knee-96-128", "growth-past-knee", "controller-gain", "poa-hat-invariance"} <= found[Standing.UNDECIDED]
-    assert {"router-normalised", "router-decode-weight", "cache-paradox", "bound-atomic-affine"} <= found[
-        Standing.HOLDS
-    ]
+    assert {
+        "router-normalised",
+        "router-decode-weight",
+        "cache-paradox",
+        "cache-paradox-clusters",
+        "cache-paradox-double",
+        "bound-atomic-affine",
+    } <= found[Standing.HOLDS]
 
 
 def test_ids_are_unique_and_statements_end() -> None:

@@ -18,9 +18,10 @@ CLUSTER_DEMAND = ((0, 4, 0), (0, 3, 1), (11, 0, 10), (0, 10, 9))
 def cluster_paradox(with_cache: bool) -> CachingGame:
     """Two nodes of two GPUs: a first place at GPU 1 makes the only equilibrium cost 212 instead of 134, while the optimum falls to 123.
 
-    Reading costs 1 within a node, 11 across, a miss 17; a GPU with storage keeps one object. Without a place GPU 1 leaves its neighbour
-    to keep object 1, and all is optimal. With one it keeps object 1 itself, its neighbour drops it for what it then
-    misses most, and so on round the cluster. Found by `poagame.anarchy.search_paradox`; all placements looked at.
+    Reading costs 1 within a node, 11 across, a miss 17; a GPU with storage keeps one object. Without a place at GPU 1 the others keep
+    objects 1, 0 and 2, and all is optimal. With one it keeps object 2; GPU 3 can then read that across, and keeps object 1 instead; and
+    GPU 2, which read object 2 from GPU 3, has to go across for it ten times. Found by `poagame.anarchy.search_paradox`; all placements
+    looked at.
 
     Parameters
     ----------

@@ -88,15 +88,6 @@ CLAIMS = (
         ),
     ),
     Claim(
-        "caching-transition",
-        "The caching game has a transition like the routing game's.",
-        "Prop 5 (P: its title)",
-        _open(
-            "Only the title is known, and in the paper's runs blocks never left HBM (S).",
-            "a caching game with tiers and capacities, swept over demand",
-        ),
-    ),
-    Claim(
         "coupling-oscillates",
         "Cache, router and planner coupled with delay can oscillate.",
         "section 4.4 (S)",
