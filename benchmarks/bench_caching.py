@@ -163,13 +163,13 @@ def dense_jax(nodes: int, objects: int) -> Callable[[], Any]:
     jax.config.update("jax_enable_x64", True)
     game = many_objects(nodes, objects)
     others: FloatArray = np.asarray(game.distance) + np.where(np.eye(nodes, dtype=bool), np.inf, 0.0)
-    distance, demand = jnp.asarray(others), jnp.asarray(game.demand)
+    distance, demand, cost = jnp.asarray(others), jnp.asarray(game.demand), jnp.asarray(game.placement_cost)
 
     @jax.jit
     def play(held: Any) -> Any:
         def visit(i: Any, held: Any) -> Any:
             without = demand[i] * jnp.where(held, distance[i][:, None], jnp.inf).min(axis=0)
-            own = game.placement_cost[i]
+            own = cost[i]
             stays = jnp.where(held[i], own <= without * (1 + RTOL), without <= own * (1 + RTOL))
             return held.at[i].set(jnp.where(stays, held[i], own < without))
 

@@ -227,7 +227,7 @@ def test_no_equilibrium_and_no_ratio_are_said() -> None:
     far = CachingGame([[0, 9, 1], [9, 0, INF], [1, INF, 0]], [6.0, 1.0, 2.0], [1.0, 1.0, 0.0])
     assert pg.social_optimum(far).profile.tolist() == [0, 1, 1]
     alone = CachingGame([[0, INF, 1], [INF, 0, INF], [1, INF, 0]], [6.0, 1.0, 2.0], [1.0, 1.0, 0.0])
-    with pytest.raises(UndefinedRatio, match="with 1 of 3 nodes led"):
+    with pytest.raises(NoEquilibrium, match="with 1 of 3 nodes led"):
         led_anarchy(alone, [1 / 3], order=[0, 1, 2])
 
 

@@ -5,8 +5,8 @@ the whole, :math:`c_i(Y) = w_i \min(m_i, \min_{k \in Y} d_{ik})` and :math:`x_i`
 
 - "optimum": it fixes what its nodes hold, as at X;
 - "prices": it sets the prices of its nodes such that X is stable. A holder pays :math:`\min(x_i, c_i(X \setminus i))`, so that a replica
-  is just worth it while the others of X stand; another node pays :math:`\max(x_i, \max_{k \in X} c_i(\{k\}))`, so that even the farthest
-  replica of X is better than its own;
+  is just worth it while the others of X stand; another node pays :math:`\max(x_i, \max_{k \in X} c_i(\{k\}))` (with a miss for the
+  maximum where X is empty), so that even the farthest replica of X is better than its own;
 - "firm_prices": a holder pays :math:`\min(x_i, \min_{k \ne i} c_i(\{k\}))`, so that a replica is worth it wherever the others are. With
   β = 1 no other equilibrium is left than X, except for nodes that are indifferent at any price ≥ 0: without demand, or at distance 0 of
   another.
@@ -224,9 +224,18 @@ def led_game(game: CachingGame, optimum: ArrayLike, led: ArrayLike, lead: Lead =
         The nodes that it rules.
     lead : "optimum", "prices" or "firm_prices"
         See the module; prices are of one object in one tier.
+
+    Raises
+    ------
+    InvalidInput
+        If `led` names a node that there is not, or the lead is unknown.
     """
+    nodes = as_floats(led, "led")
+    inside = (nodes >= 0) & (nodes < game.num_players) & (nodes == np.floor(nodes))
+    require(bool(inside.all()), f"led names nodes 0 … {game.num_players - 1}; got {nodes.tolist()!s:.80}")
+    require(lead in get_args(Lead), f"lead is {', '.join(map(repr, get_args(Lead)))}; got {lead!r:.80}")
     s, rule = game.as_profile(optimum), np.zeros(game.num_players, dtype=bool)
-    rule[np.asarray(led, dtype=np.int64)] = True
+    rule[nodes.astype(np.int64)] = True
     if lead == "optimum":
         free = np.full(s.shape, -1) if game.fixed is None else np.asarray(game.fixed)
         return game.fix(np.where(rule[:, None] if game.has_objects else rule, s, free))
@@ -244,7 +253,8 @@ def led_game(game: CachingGame, optimum: ArrayLike, led: ArrayLike, lead: Lead =
     read = game.read_cost[:, :, 0]
     counts = others & held if lead == "prices" else others
     rival = np.where(counts, read, np.inf).min(axis=1)
-    farthest = np.where(held & np.isfinite(read), read, 0.0).max(axis=1)
+    # with no copy to read a node that stays out misses
+    farthest = np.where(held & np.isfinite(read), read, 0.0).max(axis=1) if held.any() else np.full(len(held), np.inf)
     paid = np.asarray(game.paid_cost)[:, 0]
     low = np.minimum(paid, np.maximum(0.0, worth(rival) - MARGIN * cost))
     high = np.maximum(paid, worth(farthest) + MARGIN * cost)

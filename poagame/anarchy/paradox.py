@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 
 from poagame._arrays import FloatArray, require
+from poagame.errors import UndefinedRatio
 from poagame.games import topologies
 from poagame.games.caching import CachingGame
 from poagame.games.checks import generator, whole
@@ -32,6 +33,7 @@ class StorageChange:
     ----------
     before, after : CachingGame
     equilibria_before, equilibria_after : Census
+        With `worst` and `best` None where there is no pure equilibrium; ratios then raise `UndefinedRatio`, as where equilibria were free.
     """
 
     before: CachingGame
@@ -42,17 +44,17 @@ class StorageChange:
     @property
     def best_ratio(self) -> float:
         """Best equilibrium after over the best before; above 1: the best that selfishness allows is dearer."""
-        return self.equilibria_after.best_cost / self.equilibria_before.best_cost
+        return _ratio(self.equilibria_after.best_cost, self.equilibria_before.best_cost)
 
     @property
     def worst_ratio(self) -> float:
         """Worst equilibrium after over the worst before."""
-        return self.equilibria_after.worst_cost / self.equilibria_before.worst_cost
+        return _ratio(self.equilibria_after.worst_cost, self.equilibria_before.worst_cost)
 
     @property
     def sure_ratio(self) -> float:
         """Best equilibrium after over the worst before; above 1: every equilibrium is dearer than each was."""
-        return self.equilibria_after.best_cost / self.equilibria_before.worst_cost
+        return _ratio(self.equilibria_after.best_cost, self.equilibria_before.worst_cost)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,6 +99,15 @@ class ParadoxSearch:
         return "\n".join([f"{what}: {self.num_games:,} games, {self.num_without:,} more left out", *lines])
 
 
+def _ratio(after: float, before: float) -> float:
+    if not (0.0 < before < np.inf and after < np.inf):
+        raise UndefinedRatio(
+            f"equilibria cost {before:g} before and {after:g} after (infinite: there is none), and no ratio is defined: take a game with "
+            "equilibria on both sides and costs above 0"
+        )
+    return after / before
+
+
 def more_storage(game: CachingGame, capacity: object) -> StorageChange:
     """Compare all pure equilibria of a small game with those of the same game and another capacity.
 
@@ -107,6 +118,7 @@ def more_storage(game: CachingGame, capacity: object) -> StorageChange:
     InvalidInput
         If the capacity does not fit the game.
     """
+    require(isinstance(game, CachingGame), f"game is a CachingGame; got {type(game).__name__}")  # pyright: ignore[reportUnnecessaryIsInstance]
     after = game.limited(capacity)  # pyright: ignore[reportArgumentType] - checked there
     return StorageChange(game, after, census(game.numbered()), census(after.numbered()))
 

@@ -98,6 +98,7 @@ def pressure_curve(
         If the game has one object or several tiers, pressures are not positive, starts is no whole number of at least 1, or the seed none
         of at least 0.
     """
+    require(isinstance(game, CachingGame), f"game is a CachingGame; got {type(game).__name__}")  # pyright: ignore[reportUnnecessaryIsInstance]
     p = np.atleast_1d(as_floats(pressure, "pressure"))
     require(
         p.ndim == 1 and p.size > 0 and bool((p > 0).all()), f"pressure must be numbers above 0; got {pressure!r:.60}"

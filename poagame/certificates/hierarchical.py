@@ -51,7 +51,7 @@ class HierarchicalGame:
 
     @classmethod
     def of(cls, game: CachingGame) -> Self:
-        """Return the groups and costs of a game with hierarchical distances."""
+        """Return the groups and costs of a game that `why_not` has nothing against."""
         radius, groups = _hierarchy(np.asarray(game.distance))
         n = game.num_players
         return cls(
@@ -61,12 +61,21 @@ class HierarchicalGame:
             np.broadcast_to(game.tiers.access, (n,)),
             np.asarray(game.miss_cost),
             game.hold_cost[:, 0],
-            np.full(n, game.num_objects) if game.capacity is None else np.asarray(game.capacity)[:, 0],
+            np.asarray(game.capacity)[:, 0],
         )
 
     @staticmethod
-    def why_not(distance: FloatArray) -> str | None:
-        """What keeps distances from being hierarchical; None if they are."""
+    def why_not(game: CachingGame) -> str | None:
+        """What keeps a game from being of this kind; None if it is."""
+        if not game.has_objects or game.capacity is None:
+            return "it needs demand [n, K] and capacity"
+        if game.num_tiers > 1:
+            return f"it has {game.num_tiers} tiers"
+        if game.fixed is not None:
+            return "a leader has fixed choices"
+        if not np.isfinite(game.miss_cost).all():
+            return "a miss costs infinity"
+        distance = np.asarray(game.distance)
         if not np.array_equal(distance, distance.T):
             return "its distances are not symmetric"
         apart = np.unique(distance[np.isfinite(distance)])
@@ -107,21 +116,22 @@ def hierarchical_lower_bound(game: CachingGame, prices: ArrayLike) -> float:
     Parameters
     ----------
     game : CachingGame
-        With demand [n, K], hierarchical distances, one tier, finite miss costs.
+        With demand [n, K], hierarchical distances, one tier, limited storage, finite miss costs and nothing fixed.
     prices : [n]
         π ≥ 0 of a place at each node; any are valid, those of the linear programme meet the optimum.
 
     Raises
     ------
     InvalidInput
-        If prices are not [n], finite and ≥ 0, or distances are not hierarchical.
+        If prices are not [n], finite and ≥ 0, or the game is another.
     """
+    require(isinstance(game, CachingGame), f"game is a CachingGame; got {type(game).__name__}")  # pyright: ignore[reportUnnecessaryIsInstance]
     price = as_floats(prices, "prices")
     require(
         price.shape == (game.num_players,) and bool((price >= 0).all()),
         f"prices must be [{game.num_players}], >= 0, one for a place at each node; got {price!r:.60}",
     )
-    reason = HierarchicalGame.why_not(np.asarray(game.distance))
+    reason = HierarchicalGame.why_not(game)
     require(reason is None, f"the bound does not hold for this game: {reason}")
     tree = HierarchicalGame.of(game)
     demand = np.asarray(game.demand)

@@ -61,10 +61,10 @@ def regret(game: FiniteGame, profile: ArrayLike) -> FloatArray:
     """
     if isinstance(game, CachingGame) and game.has_objects:
         stores = store_costs(game, profile)
-        return _gain(stores.current, stores.best)
+        return _gain(game, stores.current, stores.best)
     s = as_profile(as_finite(game, "regret"), profile)
     costs = checked_costs(game, game.action_costs(s))
-    return _gain(np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
+    return _gain(game, np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1))
 
 
 @singledispatch
@@ -81,7 +81,7 @@ def certify_nash(game: FiniteGame, profile: ArrayLike) -> NashCertificate:
         raise InvalidInput(f"a certificate is for one profile [N]; got shape {s.shape}")
     costs = checked_costs(game, game.action_costs(s))
     current, best = np.take_along_axis(costs, s[:, None], axis=1)[:, 0], costs.min(axis=1)
-    gains = _gain(current, best)
+    gains = _gain(game, current, best)
     player = int(gains.argmax())
     tolerance = RTOL * float(cost_scale(game, current, best))
     return NashCertificate(float(gains[player]), player, int(costs[player].argmin()), tolerance)
@@ -106,7 +106,7 @@ def _(game: RoutingGame, profile: ArrayLike) -> NashCertificate:
     k = np.arange(len(types.counts))
     target = np.where(workers == best[:, None], second[:, None], best[:, None])
     cheapest = np.minimum(stay, np.where(workers == best[:, None], others[k, second][:, None], move[k, best][:, None]))
-    gains = _gain(stay, cheapest)
+    gains = _gain(game, stay, cheapest)
     of_request = gains[types.type_of, s]
     player = int(of_request.argmax())
     at = (types.type_of[player], s[player])
@@ -120,15 +120,17 @@ def _(game: CachingGame, profile: ArrayLike) -> NashCertificate:
     if not game.has_objects:
         return certify_nash.dispatch(object)(game, profile)
     stores = store_costs(game, profile)
-    gains = _gain(stores.current, stores.best)
+    gains = _gain(game, stores.current, stores.best)
     player = int(gains.argmax())
     tolerance = RTOL * float(cost_scale(game, stores.current, stores.best))
     return NashCertificate(float(gains[player]), player, int(stores.change[player]), tolerance)
 
 
-def _gain(current: FloatArray, best: FloatArray) -> FloatArray:
+def _gain(game: FiniteGame, current: FloatArray, best: FloatArray) -> FloatArray:
+    """What is saved by the best: nothing between infinite costs, but infinity where a game's equilibria are of finite cost only."""
     both_infinite = np.isinf(current) & np.isinf(best)
-    return np.where(both_infinite, 0.0, np.where(both_infinite, 0.0, current) - np.where(both_infinite, 0.0, best))
+    stuck = np.inf if getattr(game, "finite_only", False) else 0.0
+    return np.where(both_infinite, stuck, np.where(both_infinite, 0.0, current) - np.where(both_infinite, 0.0, best))
 
 
 def cost_scale(game: FiniteGame, current: FloatArray, best: FloatArray) -> FloatArray:

@@ -25,7 +25,15 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, FloatArray, IntArray, require
 from poagame.errors import InvalidInput
-from poagame.games.caching_input import capacities, fixed_choices, is_metric, one_each, refuse, require_metric, short
+from poagame.games.caching_input import (
+    capacities,
+    fixed_choices,
+    is_metric,
+    one_each,
+    refuse,
+    require_metric,
+    short,
+)
 from poagame.games.caching_input import distances as as_distances
 from poagame.games.graph_distance import graph_distance
 from poagame.games.named import NamedGame
@@ -42,7 +50,8 @@ class CachingGame(NamedGame):
 
     A **profile** has the shape of `demand`, [n] for one object or [n, K]: 0 where a node holds nothing, t where it holds a copy in tier
     t = 1 … T. Leading axes are many profiles. With demand [n] that is a `FiniteGame` of T + 1 actions; with demand [n, K] `numbered` gives
-    one, for small games. What a node cannot do (hold more than its capacity, leave what is fixed) costs it infinity.
+    one, for small games. What a node cannot do (hold more than its capacity, leave what is fixed) costs it infinity, and an **equilibrium**
+    is of finite cost: a node that goes without what it needs, whatever it does, is content with everything and tells nothing.
 
     The analytic bounds of `poagame.bounds` hold for one placement cost, one tier, no limits and, where they say metric, distances that are
     symmetric and meet the triangle inequality (`is_metric`); the game itself needs none of that.
@@ -99,6 +108,8 @@ class CachingGame(NamedGame):
     """
 
     takes_profiles: ClassVar[bool] = True
+    finite_only: ClassVar[bool] = True
+    """A profile at which a node pays infinity is no equilibrium, even where all that the node could do costs it as much."""
 
     distance: Array
     """[n, n]"""
@@ -246,11 +257,6 @@ class CachingGame(NamedGame):
         choice = np.asarray(self.fixed)[..., None]
         return np.where(choice < 0, room, choice == np.arange(self.num_tiers + 1))
 
-    @property
-    def available(self) -> np.ndarray:
-        """As `allowed`, the name by which enumeration asks which actions nobody plays, even where all that a node has cost infinity."""
-        return self.allowed
-
     def as_profile(self, profile: ArrayLike) -> IntArray:
         """`profile` as int64 [..., n] or [..., n, K].
 
@@ -260,8 +266,9 @@ class CachingGame(NamedGame):
             If its last axes are not those of demand, or an entry is no whole number in 0 … T.
         """
         try:
-            given = np.asarray(profile, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+            given = np.asarray(profile)
+            require(given.dtype.kind in "biuf", f"a profile holds whole numbers; got {profile!r:.80}")
+        except ValueError as error:  # ragged, or the refusal above
             raise InvalidInput(f"a profile holds whole numbers; got {profile!r:.80}") from error
         shape = self.demand.shape
         require(

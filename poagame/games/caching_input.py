@@ -11,9 +11,6 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.errors import InvalidInput
 
-MANY = 4096
-"""Most nodes of a game: three arrays of n × n numbers take 400 MB."""
-
 
 def distances(value: ArrayLike) -> FloatArray:
     """`value` as [n, n] ≥ 0 with zeros on the diagonal; infinite entries pass."""

@@ -34,6 +34,7 @@ class NumberedStores(eqx.Module):
     """
 
     takes_profiles: ClassVar[bool] = True
+    finite_only: ClassVar[bool] = True
 
     game: CachingGame
     stores: Array

@@ -175,6 +175,8 @@ def _is_equilibrium(game: FiniteGame, profiles: IntArray) -> np.ndarray:
     current = np.take_along_axis(costs, profiles[:, :, None], axis=2)[:, :, 0]
     best = costs.min(axis=2)
     content = current <= best + TIE_RTOL * cost_scale(game, current, best)[:, None]
+    if getattr(game, "finite_only", False):
+        content &= np.isfinite(current)
     available = getattr(game, "available", None)
     if available is not None:  # nobody plays an action that it lacks, even where all that it has cost infinity too
         rows = getattr(game, "row_of", np.arange(game.num_players))

@@ -54,7 +54,10 @@ def test_too_full_and_out_of_reach_cost_infinity() -> None:
     assert pg.regret(full, [[1, 1], [0, 0]]).tolist() == [INF, 1.0]
     assert pg.certify_nash(game, [[1, 0], [0, 1]]).holds
     alone = pg.regret(game, [[0, 0], [0, 0]])
-    assert alone.tolist() == [0.0, 0.0]  # whatever one node stores, it is left without the other object
+    assert alone.tolist() == [
+        INF,
+        INF,
+    ]  # whatever one node stores, it is left without the other object: no equilibrium is that dear
 
 
 @pytest.mark.parametrize("tiers", [1, 2, 3])

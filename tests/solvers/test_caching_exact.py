@@ -13,14 +13,14 @@ from scipy.optimize import OptimizeResult
 
 import poagame as pg
 from poagame.certificates import certify_nash
-from poagame.errors import InvalidInput, NoEquilibrium, TooLarge, UndefinedRatio
+from poagame.errors import InvalidInput, NoEquilibrium, TooLarge
 from poagame.games import instances
 from poagame.games.caching import CachingGame
 from poagame.games.tiers import Tiers
 from poagame.games.topologies.nested import two_level
 from poagame.outcome import Outcome
 from poagame.solvers.caching import extremes, programme
-from poagame.solvers.caching.bitmask import equilibrium_census, equilibrium_profiles
+from poagame.solvers.caching.bitmask import equilibrium_census
 from poagame.solvers.caching.equilibria import equilibria
 from poagame.solvers.caching.extremes import caching_extremes
 from poagame.solvers.caching.optimum import placement_optimum
@@ -60,7 +60,7 @@ class Definition:
 
     def content(self, s: Profile, i: int) -> bool:
         best = min(self.pays((*s[:i], a, *s[i + 1 :]), i) for a in self.choices[i])
-        return self.pays(s, i) <= best + 1e-10 * (1.0 if math.isinf(best) else max(1.0, abs(best)))
+        return math.isfinite(best) and self.pays(s, i) <= best + 1e-10 * max(1.0, abs(best))
 
     def answers(self) -> tuple[dict[Profile, float], float]:
         """Equilibria with their social costs, and the cost of the optimum."""
@@ -369,25 +369,64 @@ def test_limited_places_go_by_numbered_stores() -> None:
 
 
 def test_stuck_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Node 1 may hold nothing and is served by node 0 alone, which asks for nothing and has no reason to hold."""
+    """Node 1 may hold nothing and is served by node 0 alone, which asks for nothing and has no reason to hold.
+
+    That node 0 holds nothing, and node 1 is stuck whatever it does, is no equilibrium: it costs infinity.
+    """
     game = CachingGame([[0.0, 1.0], [1.0, 0.0]], 0.0, [0.0, 1.0], fixed=[-1, 0])
-    worst, best = extreme_placement(game, True), extreme_placement(game, False)
-    assert np.asarray(worst.profile).tolist() == [0, 0]
-    assert worst.bound == np.inf
-    assert np.asarray(best.profile).tolist() == [1, 0]
+    assert not pg.certify_nash(game, [0, 0]).holds
     dear = CachingGame([[0.0, 1.0], [1.0, 0.0]], 1.0, [0.0, 1.0], fixed=[-1, 0])
-    only = extreme_placement(dear, False)
-    assert np.asarray(only.profile).tolist() == [0, 0]
-    assert only.bound == np.inf
-    assert np.isinf(float(next(iter(dear.social_cost(p) for p in equilibrium_profiles(dear)))[0]))
+    assert extreme_placement(dear, False).impossible
     assert placement_optimum(dear).social_cost == 2.0
     for words in (0, 1 << 17):  # by programmes, by bitmasks
         monkeypatch.setattr(extremes, "MAX_WORDS", words)
-        assert caching_extremes(dear).worst_cost == np.inf
+        with pytest.raises(NoEquilibrium):
+            pg.price_of_anarchy(dear)
         ends = caching_extremes(game)
-        assert (ends.worst_cost, ends.best_cost, ends.covered) == (np.inf, 1.0, True)
-        with pytest.raises(UndefinedRatio):
-            pg.price_of_anarchy(game)
+        assert (ends.worst_cost, ends.best_cost, ends.covered) == (1.0, 1.0, True)
+        assert pg.price_of_anarchy(game).poa == 1.0
+
+
+def plane(nodes: int, seed: int, dear: float) -> CachingGame:
+    """Nodes in the plane, and apart from them two at distance 0 of each other, one of which pays much for a place."""
+    rng = np.random.default_rng(seed)
+    at = rng.random((nodes, 2)) * 10
+    distance = np.full((nodes + 2, nodes + 2), np.inf)
+    distance[:nodes, :nodes] = np.sqrt(((at[:, None] - at) ** 2).sum(-1)).round(2)
+    distance[nodes, nodes + 1] = distance[nodes + 1, nodes] = 0.0
+    np.fill_diagonal(distance, 0.0)
+    alpha, demand = rng.random(nodes).round(2) * 2 + 0.5, rng.random(nodes).round(2) * 2
+    return CachingGame(distance, np.r_[alpha, 1.0, dear], np.r_[demand, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("dear", [1e5, 1e6, 1e7, 1e9])
+def test_a_dear_place_that_nobody_needs_changes_no_optimum(dear: float) -> None:
+    usual, odd = (placement_optimum(plane(75, 0, cost)) for cost in (1.0, dear))
+    assert usual.outcome is odd.outcome is Outcome.OPTIMAL
+    assert odd.social_cost == pytest.approx(usual.social_cost, rel=1e-9)
+    assert odd.lower_bound <= usual.social_cost * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("dear", [1e6, 1e8])
+def test_a_dear_place_that_may_be_the_only_one_is_exact_or_labelled(dear: float) -> None:
+    ring = np.minimum(
+        np.abs(np.subtract.outer(np.arange(80), np.arange(80))),
+        80 - np.abs(np.subtract.outer(np.arange(80), np.arange(80))),
+    )
+    distance = np.full((82, 82), np.inf)
+    distance[:80, :80] = ring
+    distance[80, 81] = distance[81, 80] = 0.0
+    np.fill_diagonal(distance, 0.0)
+    rng = np.random.default_rng(0)
+    alpha, demand = 2.0 + 3.0 * rng.random(80), 0.5 + rng.random(80)
+    plain = pg.price_of_anarchy(CachingGame(ring, alpha, demand))
+    both = caching_extremes(CachingGame(distance, np.r_[alpha, 1.0, dear], np.r_[demand, 1.0, 1.0]))
+    assert plain.exact
+    best, worst = plain.best.social_cost + 1.0, plain.worst.social_cost + dear
+    assert both.best_bound <= best * (1 + 1e-5)
+    assert both.worst_bound >= worst * (1 - 1e-5)
+    assert both.best_cost == pytest.approx(best, rel=1e-5) or not both.covered
+    assert both.worst_cost == pytest.approx(worst, rel=1e-5) or not both.covered
 
 
 def test_enumeration_says_where_it_ends() -> None:

@@ -99,8 +99,7 @@ def convergence(
     (100, 2, 4.0)
     """
     require(isinstance(game, CachingGame), f"convergence is of a CachingGame; got {type(game).__name__}")
-    whole(starts, "starts", 1)
-    whole(max_rounds, "max_rounds", 1)
+    starts, max_rounds = whole(starts, "starts", 1), whole(max_rounds, "max_rounds", 1)
     positive(rtol, "rtol")
     tables = tables_of(game)
     seeds = np.random.SeedSequence(whole(seed, "seed")).generate_state(starts)

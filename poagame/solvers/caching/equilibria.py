@@ -9,9 +9,10 @@ import numpy as np
 from poagame._arrays import IntArray
 from poagame.errors import TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.protocols import num_profiles_exceed
 from poagame.solvers.caching.bitmask import equilibrium_profiles
 from poagame.solvers.caching.objects import is_separable, object_games
-from poagame.solvers.enumeration import MAX_LISTED, Equilibria, _sorted, equilibria
+from poagame.solvers.enumeration import MAX_LISTED, MAX_PROFILES, Equilibria, _sorted, equilibria
 
 MAX_NUMBERS = 50_000_000
 """Most whole numbers in a list of equilibria (400 MB)."""
@@ -49,6 +50,12 @@ def placement_equilibria(game: CachingGame) -> Equilibria:
         profiles = np.stack(chosen, axis=-1) if game.has_objects else chosen[0]
     else:
         numbered = game.numbered()
+        if num_profiles_exceed(numbered, MAX_PROFILES):
+            raise TooLarge(
+                f"{game.num_players} nodes with {numbered.num_actions} stores have {numbered.num_actions}^{game.num_players} profiles; "
+                f"enumeration stops at {MAX_PROFILES:,}. price_of_anarchy(game) finds worst and best by an integer programme, "
+                "equilibrium(game) one"
+            )
         profiles = np.asarray(numbered.placement(equilibria.dispatch(object)(numbered).profiles))
     if not len(profiles):
         profiles = np.zeros((0, *shape), dtype=np.int64)

@@ -13,7 +13,7 @@ from poagame.games.caching import CachingGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, equilibrium
 from poagame.solvers.caching.bitmask import equilibrium_census
-from poagame.solvers.caching.objects import is_separable, joined, object_games
+from poagame.solvers.caching.objects import MAX_NUMBERED, SHARED, is_separable, joined, object_games
 from poagame.solvers.caching.programme import TIME_LIMIT, Placed, extreme_placement
 from poagame.solvers.caching.stores_extremes import stores_extremes
 from poagame.solvers.congestion.programme import PureExtremes
@@ -25,11 +25,8 @@ NUM_STARTS = 20
 MAX_WORDS = 1 << 17
 """Most placements that bitmasks look at together before programmes are asked: tenths of a second."""
 
-SHARED = 4
-"""Time for the programmes of many objects together, in time limits of one."""
-
-MAX_NUMBERED = 300_000
-"""Most profiles of numbered stores that are looked at one by one before programmes are asked."""
+SHARP = 1e-5
+"""Most that tolerances may be against a cost which counts as proved."""
 
 
 def caching_extremes(game: CachingGame, time_limit: float = TIME_LIMIT) -> PureExtremes:
@@ -89,16 +86,18 @@ def _of_one(game: CachingGame, time_limit: float) -> PureExtremes:
 def _by_programme(game: CachingGame, time_limit: float) -> PureExtremes:
     high, low = Placed(None, np.inf, False, 0.0), Placed(None, -np.inf, False, 0.0)
     looked = f"the game is too large for an integer programme ({game.num_players:,} nodes), others may exist"
+    start = equilibrium(game)
+    first = [start.profile] if start.certificate.holds else list[IntArray]()
     try:
-        high, low = extreme_placement(game, True, time_limit), extreme_placement(game, False, time_limit)
+        high = extreme_placement(game, True, time_limit)
+        low = _cheapest(game, start.social_cost if first else np.inf, time_limit)
         looked = "integer programmes of worst and best, with a time limit"
     except TooLarge:
         pass
     if high.impossible or low.impossible:
         raise _none("an integer programme has no solution")
-    known = [p.profile for p in (high, low) if p.profile is not None and certify_nash(game, p.profile).holds]
-    slack = 2.0 * max(high.slack, low.slack)
-    if not (len(known) == 2 and _covered(game, known, high.bound, low.bound, slack)):
+    known = [p.profile for p in (high, low) if p.profile is not None and certify_nash(game, p.profile).holds] + first
+    if not (known and _proved(game, known, high, low)):
         known += _from_starts(game, time_limit)
     if not known:
         raise NoEquilibrium(
@@ -106,14 +105,27 @@ def _by_programme(game: CachingGame, time_limit: float) -> PureExtremes:
         )
     costs = [float(game.social_cost(s)) for s in known]
     worst, best = int(np.argmax(costs)), int(np.argmin(costs))
-    ends, bounds = (costs[worst], costs[best]), (max(high.bound, costs[worst]), min(low.bound, costs[best]))
-    covered = _covered(game, [known[worst], known[best]], *bounds, slack)
-    return PureExtremes(known[worst], known[best], *ends, *(ends if covered else bounds), covered, looked)
+    covered = _proved(game, known, high, low)
+    # a bound that a known equilibrium breaks is none
+    above = np.inf if high.bound < costs[worst] - 2.0 * high.slack else max(high.bound, costs[worst])
+    below = -np.inf if low.bound > costs[best] + 2.0 * low.slack else min(low.bound, costs[best])
+    ends = costs[worst], costs[best]
+    return PureExtremes(known[worst], known[best], *ends, *(ends if covered else (above, below)), covered, looked)
 
 
-def _covered(game: CachingGame, known: list[IntArray], high: float, low: float, slack: float) -> bool:
-    worst, best = (float(game.social_cost(s)) for s in known)
-    return bool((high - worst <= slack or worst == np.inf) and (best - low <= slack or low == np.inf))
+def _cheapest(game: CachingGame, known: float, time_limit: float) -> Placed:
+    """The best equilibrium, asked for again below the cost found where tolerances are not small against that."""
+    found = extreme_placement(game, False, time_limit, known * (1.0 + SHARP))
+    if found.profile is not None and 2.0 * found.slack > SHARP * (cost := float(game.social_cost(found.profile))):
+        found = extreme_placement(game, False, time_limit, cost * (1.0 + SHARP))
+    return found
+
+
+def _proved(game: CachingGame, known: list[IntArray], high: Placed, low: Placed) -> bool:
+    """Whether both bounds meet the costs of the extremes known, up to tolerances that are small against these."""
+    costs = [float(game.social_cost(s)) for s in known]
+    ends = (high.bound - max(costs), high.slack, max(costs)), (min(costs) - low.bound, low.slack, min(costs))
+    return all(abs(gap) <= 2.0 * slack <= SHARP * cost for gap, slack, cost in ends)
 
 
 def _from_starts(game: CachingGame, time_limit: float) -> list[IntArray]:
@@ -146,6 +158,6 @@ def _competing(game: CachingGame, time_limit: float) -> PureExtremes:
 
 def _none(why: str) -> NoEquilibrium:
     return NoEquilibrium(
-        f"the game has no pure equilibrium: {why}. improvement_cycle(game) shows a cycle of best replies of a small game, and "
-        "concept='mixed' looks for mixed equilibria of one"
+        f"the game has no pure equilibrium: {why}. improvement_cycle(game) shows a cycle of best replies of a small game, and with a "
+        "finite miss_cost concept='mixed' looks for mixed equilibria of one (of several objects: of game.numbered())"
     )

@@ -49,7 +49,8 @@ def hierarchical_optimum(game: CachingGame) -> Optimum:
     >>> found.profile.tolist(), found.social_cost, found.lower_bound
     ([[1, 0], [0, 1]], 4.0, 4.0)
     """
-    reason = not_hierarchical(game)
+    require(isinstance(game, CachingGame), f"game is a CachingGame; got {type(game).__name__}")  # pyright: ignore[reportUnnecessaryIsInstance]
+    reason = HierarchicalGame.why_not(game)
     require(reason is None, f"hierarchical_optimum does not solve this game: {reason}; call social_optimum(game)")
     tree = HierarchicalGame.of(game)
     columns, of_object, size = np.unique(game.demand, axis=1, return_inverse=True, return_counts=True)
@@ -60,19 +61,6 @@ def hierarchical_optimum(game: CachingGame) -> Optimum:
     cost = float(game.social_cost(profile))
     met = cost - low <= 1e-9 * max(cost, tree.scale(game))
     return Optimum(profile, cost, min(low, cost), Outcome.OPTIMAL if met else Outcome.BOUNDED)
-
-
-def not_hierarchical(game: CachingGame) -> str | None:
-    """Why `hierarchical_optimum` does not solve a game; None if it does."""
-    if not game.has_objects or game.capacity is None:
-        return "it needs demand [n, K] and capacity"
-    if game.num_tiers > 1:
-        return f"it has {game.num_tiers} tiers"
-    if game.fixed is not None:
-        return "a leader has fixed choices"
-    if not np.isfinite(game.miss_cost).all():
-        return "a miss costs infinity"
-    return HierarchicalGame.why_not(np.asarray(game.distance))
 
 
 def _flow(tree: HierarchicalGame, columns: FloatArray, size: IntArray) -> tuple[IntArray, FloatArray]:

@@ -37,7 +37,7 @@ class Levels:
         The level, among those of its node, of what a copy in the slot costs its own node to read, as `level`.
     first, last : [n, T + 1]
         Choice a of node i is a best reply exactly from level `first` to level `last` of the *others'* copies, ties by `TIE_RTOL`;
-        `first` > `last` where it never is, or is not allowed.
+        `first` > `last` where it never is, or is not allowed. No choice is one at an infinite cost.
     """
 
     node: IntArray
@@ -101,9 +101,7 @@ def game_levels(game: CachingGame) -> Levels:
     pays = np.where(allowed[:, None], pays, np.inf)
     best = pays.min(axis=2, keepdims=True)
     real = np.arange(cost.shape[1]) <= last_level[:, None]
-    reply = (
-        (pays <= best + TIE_RTOL * np.abs(np.where(np.isfinite(best), best, 0.0))) & real[:, :, None] & allowed[:, None]
-    )
+    reply = np.isfinite(pays) & (pays <= best * (1.0 + TIE_RTOL)) & real[:, :, None]
     found = reply.any(axis=1)
     first = np.where(found, reply.argmax(axis=1), 1)
     last = np.where(found, cost.shape[1] - 1 - reply[:, ::-1].argmax(axis=1), 0)

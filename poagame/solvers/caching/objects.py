@@ -9,6 +9,12 @@ import numpy as np
 from poagame._arrays import IntArray
 from poagame.games.caching import CachingGame
 
+SHARED = 4
+"""Time for the programmes of many objects together, in time limits of one."""
+
+MAX_NUMBERED = 300_000
+"""Most profiles of numbered stores that are looked at one by one before a programme is asked."""
+
 
 def is_separable(game: CachingGame) -> bool:
     """Whether objects compete for no place: each tier of each node has room for none of them or for all."""

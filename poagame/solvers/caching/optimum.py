@@ -7,13 +7,14 @@ from time import monotonic
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
+from poagame.certificates.hierarchical import HierarchicalGame
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.caching import CachingGame
 from poagame.games.protocols import num_profiles_exceed
 from poagame.outcome import Outcome
 from poagame.solvers.caching.facility import facility_location
-from poagame.solvers.caching.hierarchical import hierarchical_optimum, not_hierarchical
-from poagame.solvers.caching.objects import is_separable, joined, object_games
+from poagame.solvers.caching.hierarchical import hierarchical_optimum
+from poagame.solvers.caching.objects import MAX_NUMBERED, SHARED, is_separable, joined, object_games
 from poagame.solvers.caching.programme import TIME_LIMIT, optimal_placement
 from poagame.solvers.caching.stores_programme import stores_optimum
 from poagame.solvers.enumeration import census
@@ -22,17 +23,8 @@ from poagame.solvers.optimum import Optimum, social_optimum
 SMALL = 4096
 """Most profiles of a game that are all looked at, in milliseconds."""
 
-MAX_NUMBERED = 300_000
-"""Most profiles of numbered stores that are looked at one by one before a programme is asked."""
-
 RTOL = 1e-9
 """Relative gap between cost and the bound of prices at which the optimum counts as proved: sums of thousands of numbers tell no more."""
-
-SHARP = 1e-6
-"""Relative gap of the integer programme's bound above which prices are asked as well."""
-
-SHARED = 4
-"""Time for the programmes of many objects together, in time limits of one."""
 
 
 @social_optimum.register
@@ -43,9 +35,10 @@ def _(game: CachingGame) -> Optimum:
 def placement_optimum(game: CachingGame, time_limit: float = TIME_LIMIT) -> Optimum:
     """The cheapest placement for all together, with a lower bound; fixed choices are kept.
 
-    Objects that do not compete for places are solved one by one, equal ones once, and summed. One object: by all profiles of tiny
-    games, by an integer programme up to some 250 nodes, a thousand in clusters (`programme`), and beyond by prices of the readers, which
-    prove most optima of thousands of nodes (`facility`). Competing objects: by all profiles of small games, else by `stores_optimum`.
+    Objects that do not compete for places are solved one by one, equal ones once, and summed. One object: by all profiles of tiny games,
+    else by prices of the readers, which prove most optima of thousands of nodes (`facility`); where they leave a gap by an integer
+    programme up to some 250 nodes, a thousand in clusters (`programme`). Competing objects: on hierarchies of links by a flow
+    (`hierarchical`), else by all profiles of small games, else by `stores_optimum`.
 
     Raises
     ------
@@ -79,22 +72,22 @@ def _of_one(game: CachingGame, time_limit: float) -> Optimum:
         if not np.isfinite(found.optimum_cost):
             raise _nobody_served()
         return Optimum(found.optimum, found.optimum_cost, found.optimum_cost, Outcome.OPTIMAL)
-    profile, cost, bound, slack = None, np.inf, -np.inf, 0.0
+    found = _by_prices(game)
+    if found.gap <= RTOL * found.social_cost:
+        return Optimum(found.profile, found.social_cost, found.lower_bound, Outcome.OPTIMAL)
     try:
-        exact = optimal_placement(game, time_limit)
+        exact = optimal_placement(game, time_limit, found.social_cost * (1.0 + RTOL))
     except TooLarge:
-        pass
-    else:
-        if exact.impossible:
-            raise _nobody_served()
-        bound, slack, profile = exact.bound, exact.slack, exact.profile
-        cost = np.inf if profile is None else float(game.social_cost(profile))
-    if cost - bound > SHARP * cost or profile is None:
-        by_prices = _by_prices(game)
-        bound = max(bound, by_prices.lower_bound)
-        if profile is None or by_prices.social_cost < cost:
-            profile, cost = by_prices.profile, by_prices.social_cost
-    proved = cost - bound <= RTOL * cost + 2.0 * slack
+        return found
+    profile, cost = found.profile, found.social_cost
+    if exact.profile is not None and (least := float(game.social_cost(exact.profile))) < cost:
+        profile, cost = exact.profile, least
+    if (
+        exact.impossible or exact.bound > cost + 2.0 * exact.slack
+    ):  # no bound at all: the programme lost its way among the tolerances
+        return Optimum(profile, cost, found.lower_bound, Outcome.BOUNDED)
+    bound = max(exact.bound, found.lower_bound)
+    proved = cost - bound <= RTOL * cost + 2.0 * exact.slack
     return Optimum(profile, cost, min(bound, cost), Outcome.OPTIMAL if proved else Outcome.BOUNDED)
 
 
@@ -128,7 +121,7 @@ def _profile(game: CachingGame, node: IntArray, index: IntArray, held: np.ndarra
 
 
 def _competing(game: CachingGame, time_limit: float) -> Optimum:
-    if not_hierarchical(game) is None:
+    if HierarchicalGame.why_not(game) is None:
         return hierarchical_optimum(game)
     try:
         numbered = game.numbered()

@@ -72,11 +72,10 @@ class Placed:
     slack: float
 
 
-def extreme_placement(game: CachingGame, worst: bool, time_limit: float = TIME_LIMIT) -> Placed:
-    """The dearest pure equilibrium (or the cheapest) of a game with demand [n].
-
-    An equilibrium at which somebody is stuck with an infinite cost (no choice of its own is any better) is the dearest of all, and the
-    cheapest only if there is no other.
+def extreme_placement(
+    game: CachingGame, worst: bool, time_limit: float = TIME_LIMIT, ceiling: float = np.inf
+) -> Placed:
+    """The dearest pure equilibrium (or the cheapest) of a game with demand [n], of those that cost at most `ceiling`.
 
     Raises
     ------
@@ -94,22 +93,11 @@ def extreme_placement(game: CachingGame, worst: bool, time_limit: float = TIME_L
     if replies.dead:
         return Placed(None, -np.inf if worst else np.inf, True, 0.0)
     programme = _Programme(levels, replies)
-    stuck = programme.stuck
-    if worst and stuck:
-        found = programme.solve(-1.0, time_limit, somebody=stuck)
-        if found.profile is not None:
-            return Placed(found.profile, np.inf, False, found.slack)
-        if not found.impossible:
-            return Placed(programme.solve(-1.0, time_limit, nobody=stuck).profile, np.inf, False, found.slack)
-    found = programme.solve(-1.0 if worst else 1.0, time_limit, nobody=stuck)
-    if not worst and found.impossible and stuck:  # then all equilibria leave somebody stuck
-        found = programme.solve(1.0, time_limit)
-        return Placed(found.profile, np.inf, found.impossible, found.slack)
-    return found
+    return programme.solve(-1.0 if worst else 1.0, time_limit, ceiling)
 
 
-def optimal_placement(game: CachingGame, time_limit: float = TIME_LIMIT) -> Placed:
-    """The cheapest placement of a game with demand [n] that leaves nobody with an infinite cost.
+def optimal_placement(game: CachingGame, time_limit: float = TIME_LIMIT, ceiling: float = np.inf) -> Placed:
+    """The cheapest placement of a game with demand [n] that leaves nobody with an infinite cost, of those that cost at most `ceiling`.
 
     Raises
     ------
@@ -122,7 +110,7 @@ def optimal_placement(game: CachingGame, time_limit: float = TIME_LIMIT) -> Plac
     array([0, 1])
     """
     programme = _Programme(_sized(game), None, game.allowed)
-    return programme.solve(1.0, time_limit, nobody=programme.stuck)
+    return programme.solve(1.0, time_limit, ceiling)
 
 
 def _sized(game: CachingGame) -> Levels:
@@ -213,22 +201,22 @@ class _Programme:
             price.append(0.0)
         return self.number[ball]
 
-    def solve(
-        self, sign: float, time_limit: float, nobody: set[int] | None = None, somebody: set[int] | None = None
-    ) -> Placed:
-        """The placement of least `sign` × social cost at which nobody (or somebody) of those balls goes without a copy."""
-        hold = self.levels.hold[self.slots]
-        finite = [float(np.abs(part).max(initial=0.0)) for part in (hold, self.price)]
-        unit = max(*finite, self.base / max(1, len(self.levels.miss))) or 1.0
-        objective = sign * np.concatenate([hold, self.price]) / unit
-        lower, upper = np.zeros(len(objective)), np.ones(len(objective))
-        for ball in nobody or ():
-            upper[self.size + ball] = 0.0
+    def solve(self, sign: float, time_limit: float, ceiling: float) -> Placed:
+        """The placement of least `sign` × social cost, at most `ceiling`, that leaves nobody with an infinite cost.
+
+        What costs more than the ceiling by itself is no part of it, and the unit is the largest cost that is left: tolerances are then
+        small against the ceiling.
+        """
+        cost = np.concatenate([self.levels.hold[self.slots], self.price])
+        within = cost <= ceiling
+        within[[self.size + ball for ball in self.stuck]] = False
+        cost = np.where(within, cost, 0.0)
+        unit = max(float(cost.max(initial=0.0)), self.base / max(1, len(self.levels.miss))) or 1.0
+        objective = sign * cost / unit
+        lower, upper = np.zeros(len(objective)), within.astype(np.float64)
         matrix = _Matrix(len(objective))
         self._choices(matrix)
         self._whether_held(matrix, sign)
-        if somebody:
-            matrix.add([self.size + b for b in somebody], [1.0] * len(somebody), 1.0, np.inf)
         integral = np.zeros(len(objective))
         integral[: self.size] = 1.0
         options: dict[str, Any] = {"time_limit": max(time_limit, 0.01), "mip_rel_gap": 0.0}

@@ -21,16 +21,20 @@ from scipy.optimize import milp
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import certify_nash
+from poagame.certificates.placement import best_store
 from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.caching import CachingGame
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import equilibrium
 from poagame.solvers.caching.convergence import convergence
-from poagame.solvers.caching.stores_programme import Box, Rows, StoresProgramme, levels
+from poagame.solvers.caching.stores_programme import RTOL, Box, Rows, StoresProgramme, levels
 from poagame.solvers.congestion.programme import PureExtremes
 
 TOLERANCE = 1e-6
 """HiGHS's feasibility tolerance, in the unit of the largest cost; bounds are loosened by it for each node and object."""
+
+SHARP = 1e-3
+"""Most that tolerances, counted for each node and object, may be against a cost which counts as proved."""
 
 MAX_LEVELS = 200_000
 """Most entries (nodes × objects × levels) of the programme."""
@@ -67,8 +71,8 @@ def stores_extremes(game: CachingGame, time_limit: float = 30.0) -> PureExtremes
     require(isinstance(game, CachingGame), f"stores_extremes is of a CachingGame; got {type(game).__name__}")
     tried = convergence(game, NUM_STARTS)
     known = [s for s in (tried.worst, tried.best) if s is not None and _stable(game, s)]
-    programme = _Programme(game)
     ends = [float(game.social_cost(s)) for s in known]
+    programme = _Programme(game, min(ends, default=np.inf))
     high, above = programme.solve(-1.0, max(ends, default=None), time_limit)
     low, below = programme.solve(1.0, min(ends, default=None), time_limit)
     known += [s for s in (_repaired(game, high), _repaired(game, low)) if s is not None]
@@ -80,10 +84,13 @@ def stores_extremes(game: CachingGame, time_limit: float = 30.0) -> PureExtremes
     costs = [float(game.social_cost(s)) for s in known]
     worst, best = int(np.argmax(costs)), int(np.argmin(costs))
     slack = programme.slack
-    worst_bound, best_bound = max(above + slack, costs[worst]), min(below - slack, costs[best])
-    covered = bool(worst_bound - costs[worst] <= 2 * slack and costs[best] - best_bound <= 2 * slack)
+    worst_bound, best_bound = max(above + slack, costs[worst]), max(0.0, min(below - slack, costs[best]))
+    # tolerances that are not small against a cost prove nothing about it
+    covered = worst_bound - costs[worst] <= 2 * slack <= SHARP * costs[worst]
+    covered = bool(covered and costs[best] - best_bound <= 2 * slack <= SHARP * costs[best])
     note = (
-        f"integer programme of worst and best within {time_limit:g} s each, from {NUM_STARTS} starts of best response"
+        f"integer programme of worst and best within {time_limit:g} s each, from {NUM_STARTS} starts of best response; its tolerances "
+        f"may hide {2 * slack:.2g}"
     )
     return PureExtremes(known[worst], known[best], costs[worst], costs[best], worst_bound, best_bound, covered, note)
 
@@ -103,8 +110,10 @@ def _repaired(game: CachingGame, profile: IntArray | None) -> IntArray | None:
 class _Programme:
     """Rows Σ a x ≤ b over x = (y, v, …, known) ≥ 0; the last binary stands for an equilibrium that is known, in place of all else."""
 
-    def __init__(self, game: CachingGame) -> None:
-        self.game, self.base = game, StoresProgramme(game)
+    def __init__(self, game: CachingGame, ceiling: float) -> None:
+        """Of all equilibria; `ceiling` is a cost that the best one does not exceed (the rows of `base` are asked of that one alone)."""
+        self.game, self.base = game, StoresProgramme(game, ceiling * (1.0 + RTOL))
+        self.most = self._most()
         t, slots = self.base.tables, len(self.base.node)
         self.unit, self.width = self._unit(), self.base.cost.size
         self.row: list[tuple[dict[int, float], float]] = []
@@ -136,9 +145,25 @@ class _Programme:
         """The largest finite cost of a choice."""
         t = self.base.tables
         read = np.append(t.distance[:, self.base.node] + t.access[self.base.tier], t.miss[:, None], axis=1)
-        dearest = t.demand.max(axis=1) * np.where(np.isfinite(read), read, 0.0).max(axis=1)
+        dearest = np.minimum(t.demand.max(axis=1) * np.where(np.isfinite(read), read, 0.0).max(axis=1), self.most)
         own = (t.paid[:, None] + t.demand[:, :, None] * t.access).max()
         return float(max(dearest.max(), own, t.hold.max())) or 1.0
+
+    def _most(self) -> FloatArray:
+        """[n]: more than a node pays at any equilibrium, twice what its best store costs it if there were no other node.
+
+        Whatever costs it more by not being held is held in all its best stores, and no less so if it costs just this much.
+        """
+        n = self.base.nodes
+        lonely = self.game.limited(None)._with(distance=np.where(np.eye(n, dtype=bool), 0.0, np.inf))
+        alone = lonely.choice_costs(np.zeros(self.game.demand.shape)).reshape(n, -1, self.game.num_tiers + 1)
+        stores = [best_store(alone[i], room) for i, room in enumerate(self.base.tables.capacity)]
+        return np.array(
+            [
+                np.inf if s is None else 2.0 * float(np.take_along_axis(c, s[:, None], axis=1).sum()) or np.inf
+                for c, s in zip(alone, stores, strict=True)
+            ]
+        )
 
     def _new(self, upper: float, binary: bool = False) -> int:
         self.upper.append(np.array([upper]))
@@ -183,6 +208,7 @@ class _Programme:
         costs = asked * value / self.unit if asked > 0 else np.zeros(1)
         if np.isinf(costs[-1]):
             costs[-1] = self._dearest() / self.unit
+        costs = np.minimum(costs, self.most[i] / self.unit)
         u: list[int] = []
         for r in range(len(costs) - 1):
             at = np.flatnonzero(level == r)
