@@ -209,7 +209,9 @@ def main() -> None:
         rival = measure(plain_python, nodes, 1.0, repeats=3 if nodes < 20 else 1, warm_up=nodes < 20)
         same("plain Python", set(map(tuple, rival.answer.tolist())), set(map(tuple, ours.answer.tolist())))
         line("rival: brute force in plain Python", size, rival, ours, f"{len(rival.answer)} equilibria")
-    alone("`equilibria`", "20 nodes, four tiers", all_equilibria, 20, 0.7, TIERS, show=lambda a: f"{len(a):,} equilibria")
+    alone(
+        "`equilibria`", "20 nodes, four tiers", all_equilibria, 20, 0.7, TIERS, show=lambda a: f"{len(a):,} equilibria"
+    )
     ties = "20 nodes, every choice a best reply"
     alone("`equilibrium_census` (a hard case)", ties, all_placements, 20, show=lambda a: f"{a:,} equilibria")
     for equal in (True, False):

@@ -16,7 +16,8 @@ X costs the same with and without the leader, so ratios are over one optimum. Wi
 
 *More leadership can be worse* (own instances). Others rely on a replica that the leader places, and no longer serve those to whom it is of
 little use: a hub that holds only if it is led, for it asks for nothing itself (the example of `led_anarchy`) or has a holder beside it.
-Once all holders of X are led the optimum is what is left, so the default order, holders first, rises at most before. If nodes come first
+Once all holders of X are led the optimum is what is left if the game has no subsidies of its own, so the default order, holders first,
+rises at most before. If nodes come first
 that hold nothing at X, they can no longer hold where others do not. Prices that make X stable make other placements stable too.
 """
 

@@ -11,7 +11,7 @@ from scipy.stats import linregress
 
 import poagame as pg
 from poagame import paper
-from poagame.paper.checks import caching, caching_clusters, caching_storage, estimator
+from poagame.paper.checks import caching, caching_clusters, estimator
 
 CLAIMS = {claim.id: claim for claim in paper.claims()}
 
@@ -173,7 +173,7 @@ def test_twice_the_places_by_dominance(places: int) -> None:
 
     Of those, all profiles, costs written out anew: GPU 2 pays 60·1 + 60·1 + 21·30 with one place, 60·10 + 60·10 with two.
     """
-    game = caching_storage.doubling_cluster(places)
+    game = pg.instances.doubling_cluster(places)
     asked = np.asarray(game.demand)
     apart = [[0 if i == j else 1 if i // 3 == j // 3 else 10 for j in range(6)] for i in range(6)]
     stores = [list(itertools.combinations(np.flatnonzero(row).tolist(), places)) for row in asked]

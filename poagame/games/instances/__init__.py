@@ -23,6 +23,7 @@ from poagame.games.instances.caching import (
     caching_uniform_worst,
 )
 from poagame.games.instances.caching_clusters import caching_hierarchy, caching_spread_worst
+from poagame.games.instances.caching_doubling import doubling_cluster
 from poagame.games.instances.caching_serving import caching_sessions, cluster_paradox
 from poagame.games.instances.caching_stores import cache_paradox, caching_two_tiers, no_pure_caching
 from poagame.games.instances.nonatomic import (
@@ -62,6 +63,7 @@ __all__ = [
     "cluster_paradox",
     "cohen_kelly",
     "contended_servers",
+    "doubling_cluster",
     "four_players",
     "half_load_balancing",
     "identical_servers",

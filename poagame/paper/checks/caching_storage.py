@@ -15,7 +15,7 @@ from poagame.games.hierarchy import kv_tiers
 from poagame.paper.record import Claim, Finding, Standing
 
 RECOMPUTED = 96_000.0
-"""µs to compute a block of 512 tokens anew: half of a measured TTFT of 1,024 tokens (B200, Llama-3.1-70B)."""
+"""µs to compute a block of 512 tokens anew: half of a measured TTFT of 1,024 tokens (B200, Llama-3.1-70B, fp8, four GPUs)."""
 
 CERTAIN = 1.0 + 1e-9
 """Ratios up to this are 1 but for rounding."""
@@ -47,27 +47,9 @@ def one_place_more(before: CachingGame | None = None, after: CachingGame | None 
     return Finding(Standing.UNDECIDED, "instances", text, decided_by=decides, figures=figures)
 
 
-def doubling_cluster(places: int, inter: float = 10.0, miss: float = 30.0, asked: int = 60) -> CachingGame:
-    """Two nodes of three GPUs with as many places each: GPUs 0 and 1 keep what GPU 2 reads (`asked`), as long as nobody else does.
-
-    Blocks 0 and 1 are shared; of the others each is asked for by one GPU, but 8 by two. GPUs 3 and 4 keep a block of their own in a first
-    place and blocks 0 and 1 in a second.
-    """
-    demand = np.zeros((6, 11))
-    demand[0, [0, 2, 3]] = 2, 1, 1
-    demand[1, [1, 4, 5]] = 2, 1, 1
-    # in its first place GPU 2 keeps block 6; a miss of block 7 costs it a little more than reading 0 or 1 across
-    demand[2, [0, 1, 6, 7]] = asked, asked, asked + 1, asked * inter // miss + 1
-    demand[3, [0, 8]] = 1, 2
-    demand[4, [1, 9]] = 1, 2
-    demand[5, [8, 10]] = 1, 2
-    distance = topologies.two_level(2, 3, intra=1.0, inter=inter).distance
-    return CachingGame(distance, 0.0, demand, capacity=places, miss_cost=miss)
-
-
 def twice_the_places(inter: float = 10.0, asked: int = 60, games: int = 40) -> Finding:
     """Exact extremes with one place and with two at every GPU, and a search among smaller clusters."""
-    one, two = (price_of_anarchy(doubling_cluster(places, inter, asked=asked)) for places in (1, 2))
+    one, two = (price_of_anarchy(instances.doubling_cluster(places, inter, asked=asked)) for places in (1, 2))
     search = search_paradox("double", games=games)
     figures = {
         "one_best": one.best.social_cost,
@@ -83,7 +65,7 @@ def twice_the_places(inter: float = 10.0, asked: int = 60, games: int = 40) -> F
         f"Two nodes of three GPUs, eleven blocks, reading costs 1 within and {inter:g} across, a miss 30: with one place at each GPU "
         f"equilibria cost {one.best.social_cost:g} to {one.worst.social_cost:g}, with two {two.best.social_cost:g} to "
         f"{two.worst.social_cost:g}, while the optimum goes from {one.optimum.social_cost:g} to {two.optimum.social_cost:g} (integer "
-        f"programmes; the instance is ours, at poagame.paper.checks.caching_storage). Among {search.num_games} games on clusters of two "
+        f"programmes; the instance, poagame.instances.doubling_cluster, is ours). Among {search.num_games} games on clusters of two "
         f"by two with three blocks a search finds {search.num_sure or 'none'} like it."
     )
     if not (one.exact and two.exact and two.best.social_cost > one.worst.social_cost * CERTAIN):
