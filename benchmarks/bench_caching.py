@@ -8,8 +8,8 @@ the nodes in turn until one gains by changing its choice. (The script itself ref
 equilibria.) Then 20 nodes with four tiers, and a game of 20 nodes where all placements but the empty one are equilibria.
 (b) `price_of_anarchy` on a two-level cluster of 8 × 8: worst and best equilibrium and optimum.
 (c) `social_optimum` of 2,000 nodes, with its certified gap.
-(d) `equilibrium` of 1,000 nodes × 10,000 objects without limits on storage: all of it, the rounds alone, the certificate alone, and one with
-four tiers. On 200 nodes × 1,000 objects beside the same rounds in JAX: one visit is a minimum over a dense mask of holders.
+(d) `equilibrium` of 1,000 nodes × 10,000 objects without limits on storage: all of it, the rounds alone, the certificate alone, and one
+with four tiers. On 200 nodes × 1,000 objects beside the same rounds in JAX: one visit is a minimum over a dense mask of holders.
 (e) The exact optimum of limited storage on a cluster of 64 GPUs × 2,000 objects.
 """
 

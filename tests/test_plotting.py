@@ -135,7 +135,7 @@ def test_placements_of_another_game_are_refused() -> None:
         plotting.plot_placements(topologies.line(4), game, {"one": np.zeros((3, 2))})
     with pytest.raises(InvalidInput, match="one profile"):
         plotting.plot_placements(topology, game, {"one": np.zeros((5, 3, 2))})
-    with pytest.raises(InvalidInput, match="got object_number=2"):
+    with pytest.raises(InvalidInput, match="object_number must be at most 1; got 2"):
         plotting.plot_placements(topology, game, {"one": np.zeros((3, 2))}, object_number=2)
     figure = plotting.plot_placements(topology, game, {"one": [[1, 0], [0, 0], [0, 1]]}, object_number=1)
     assert figure.axes[0].get_title(loc="left") == f"one: cost {game.social_cost([[1, 0], [0, 0], [0, 1]]):.5g}"

@@ -107,7 +107,7 @@ def pressure_curve(
     require(game.num_tiers == 1, f"pressure is on one tier; the game has {game.num_tiers}")
     runs, first = whole(starts, "starts", 1), whole(seed, "seed")
     working_set = float((np.asarray(game.demand) > 0).sum(axis=1).mean())
-    capacity = np.maximum(1, np.floor(working_set / p)).astype(np.int64)
+    capacity = np.clip(np.floor(working_set / np.maximum(p, 1e-9)), 1, 2.0**40).astype(np.int64)
     rows = [_at(game.limited(int(c)), runs, first, max_steps) for c in capacity]
     columns = np.array(rows).T
     return PressureCurve(p, capacity, *columns, working_set=working_set)
@@ -115,6 +115,7 @@ def pressure_curve(
 
 def alone(game: CachingGame) -> IntArray:
     """Return the profile in which every node keeps what it asks for most, of equal demands the first, up to its capacity."""
+    require(game.has_objects, "what a node keeps most of is of several objects: give demand [n, K]")
     value = np.asarray(game.demand)
     keep = np.argsort(-value, axis=1, kind="stable")
     rank = np.empty_like(keep)

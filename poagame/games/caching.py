@@ -31,6 +31,7 @@ from poagame.games.caching_input import (
     is_metric,
     one_each,
     refuse,
+    refuse_overflow,
     require_metric,
     short,
 )
@@ -145,6 +146,7 @@ class CachingGame(NamedGame):
             f"tiers is a Tiers(names, price, access), or None for one tier; got {tiers!r:.60}",
         )
         self.distance = as_distances(distance)
+        require(isinstance(metric, bool), f"metric is True or False; got {metric!r:.60}")
         if metric:
             require_metric(self.distance)
         n = len(self.distance)
@@ -155,6 +157,8 @@ class CachingGame(NamedGame):
         self.miss_cost = one_each(miss_cost, "miss_cost", n, infinite=True)
         self.subsidy = one_each(subsidy, "subsidy", n, negative=True)
         refuse(self.subsidy, self.subsidy > self.placement_cost, "subsidy must be at most the placement cost")
+        reads = (self.distance, self.miss_cost, self.tiers.access)
+        refuse_overflow(self.demand, reads, self.placement_cost, self.tiers.price)
         self.capacity = None if capacity is None else capacities(capacity, n, len(self.tiers))
         self.fixed = None if fixed is None else fixed_choices(fixed, self.demand.shape, len(self.tiers))
         self._require_room()
@@ -174,7 +178,7 @@ class CachingGame(NamedGame):
         weight : hashable
             The edge attribute with the length of an edge, ≥ 0; edges without it are 1 long.
         **options
-            tiers, capacity, miss_cost, subsidy and fixed, as of the class.
+            tiers, capacity, miss_cost, subsidy, fixed and metric, as of the class.
 
         Raises
         ------

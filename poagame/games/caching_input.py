@@ -6,10 +6,17 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from poagame._arrays import FloatArray, IntArray, require
 from poagame.errors import InvalidInput
+from poagame.games.detours import first_detour
+
+LARGEST = 1e300
+"""Largest finite number that a game is given, and largest cost that it may come to, so that sums of them stay finite."""
+
+ROUNDING = 1e-12
+"""Relative difference that rounding explains."""
 
 
 def distances(value: ArrayLike) -> FloatArray:
@@ -26,12 +33,12 @@ def distances(value: ArrayLike) -> FloatArray:
 
 def is_metric(distance: FloatArray) -> bool:
     """Whether distances are symmetric and no detour is shorter, up to rounding."""
-    return np.array_equal(distance, distance.T) and shorter_detour(distance) is None
+    return not _asymmetric(distance).any() and shorter_detour(distance) is None
 
 
 def require_metric(distance: FloatArray) -> None:
     """Refuse asymmetric distances, and warn of a shorter detour."""
-    refuse(distance, distance != distance.T, "distances claimed to be a metric must be symmetric")
+    refuse(distance, _asymmetric(distance), "distances claimed to be a metric must be symmetric")
     detour = shorter_detour(distance)
     if detour is not None:
         i, j, k = detour
@@ -46,12 +53,14 @@ def require_metric(distance: FloatArray) -> None:
 
 def shorter_detour(distance: FloatArray) -> tuple[int, int, int] | None:
     """Nodes (i, j, k) with d_ik > d_ij + d_jk beyond rounding, if there are any."""
-    for j in range(len(distance)):
-        longer = distance > (distance[:, j, None] + distance[j]) * (1.0 + 1e-12)
-        if longer.any():
-            i, k = np.argwhere(longer)[0]
-            return int(i), j, int(k)
-    return None
+    i, j, k = first_detour(np.ascontiguousarray(distance))
+    return None if i < 0 else (i, j, k)
+
+
+def _asymmetric(distance: FloatArray) -> NDArray[np.bool_]:
+    """Which entries differ from those across the diagonal, beyond rounding."""
+    larger, smaller = np.maximum(distance, distance.T), np.minimum(distance, distance.T)
+    return larger > smaller * (1.0 + ROUNDING)
 
 
 def one_each(
@@ -122,6 +131,16 @@ def refuse(array: Any, bad: Any, message: str) -> None:
     if np.any(bad):
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InvalidInput(f"{message}; {f'entry {where}' if where else 'it'} is {array[where]}")
+
+
+def refuse_overflow(
+    demand: FloatArray, reads: tuple[FloatArray, ...], placement: FloatArray, price: FloatArray
+) -> None:
+    """Refuse numbers so large that what all nodes pay together might not be finite; `reads` are added up."""
+    with np.errstate(over="ignore"):
+        read = sum(np.max(a, where=np.isfinite(a), initial=0.0) for a in reads)
+        total = demand.sum() * read + placement.sum() * np.max(price) * (demand.size / len(demand))
+    require(bool(total <= LARGEST), f"costs of this game may come to more than {LARGEST:g}; give them in a larger unit")
 
 
 def short(value: FloatArray) -> float | list[float]:

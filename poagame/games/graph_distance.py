@@ -20,6 +20,7 @@ def graph_distance(graph: Any, weight: Hashable) -> FloatArray:
     InvalidInput
         If it is no graph, has no node, or the `weight` of an edge is no number ≥ 0 (edges without it are 1 long).
     """
+    require(isinstance(weight, Hashable), f"weight names an attribute of edges; got {weight!r:.60}")
     require(hasattr(graph, "is_directed") and hasattr(graph, "nodes"), f"graph is a networkx graph; got {graph!r:.60}")
     number = {label: v for v, label in enumerate(graph.nodes)}
     require(len(number) > 0, "the graph has no node; a game needs at least one")
@@ -34,4 +35,6 @@ def graph_distance(graph: Any, weight: Hashable) -> FloatArray:
             length[pair] = min(float(given), length.get(pair, np.inf))  # the shortest of parallel edges
     ends = np.array(list(length), dtype=np.int64).reshape(-1, 2).T
     edges = csr_array((np.array(list(length.values())), tuple(ends)), shape=(len(number), len(number)))
-    return np.atleast_2d(dijkstra(edges))
+    lengths = np.atleast_2d(dijkstra(edges))
+    # the two directions of a path sum the same edges in another order, and round otherwise
+    return lengths if graph.is_directed() else np.minimum(lengths, lengths.T)

@@ -136,10 +136,10 @@ def as_profile(game: FiniteGame, profile: ArrayLike) -> IntArray:
     if given.ndim == 0 or given.shape[-1] != players:
         raise InvalidInput(f"a profile names one action for each of {players} players; got shape {given.shape}")
     require(bool(np.isfinite(given).all()), "a profile holds whole numbers, one action a player; got NaN or infinity")
-    array = given.astype(np.int64)
-    require(bool((array == given).all()), "a profile holds whole numbers, one action a player")
+    require(bool((np.floor(given) == given).all()), "a profile holds whole numbers, one action a player")
+    array = np.clip(given, -1.0, float(actions)).astype(np.int64)
     if array.size and (array.min() < 0 or array.max() >= actions):
-        raise InvalidInput(f"actions are 0 … {actions - 1}; the profile holds {array.min()} … {array.max()}")
+        raise InvalidInput(f"actions are 0 … {actions - 1}; the profile holds {given.min():g} … {given.max():g}")
     return array
 
 

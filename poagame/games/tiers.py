@@ -42,7 +42,10 @@ class Tiers(eqx.Module):
     """[T]"""
 
     def __init__(self, names: Sequence[str], price: ArrayLike, access: ArrayLike) -> None:
-        require(not isinstance(names, str), f"names is a list of names, one for each tier; got {names!r:.60}")
+        require(
+            isinstance(names, Sequence) and not isinstance(names, str),
+            f"names is a list of names, one for each tier; got {names!r:.60}",
+        )
         named = tuple(names)
         require(
             len(named) > 0 and all(isinstance(name, str) for name in named) and len(set(named)) == len(named),

@@ -134,8 +134,12 @@ def block_demand(
     order = np.lexsort((first, -count))[:most]
     if n * len(order) > MAX_ENTRIES:
         raise TooLarge(
-            f"{n:,} workers × {len(order):,} blocks exceed {MAX_ENTRIES:,}; keep the most popular blocks with "
-            f"most_blocks={MAX_ENTRIES // n} or less"
+            f"{n:,} workers × {len(order):,} blocks exceed {MAX_ENTRIES:,}; "
+            + (
+                f"keep the most popular blocks with most_blocks={MAX_ENTRIES // n} or less"
+                if n <= MAX_ENTRIES
+                else "give fewer workers"
+            )
         )
     column = np.full(len(ids), -1)
     column[order] = np.arange(len(order))

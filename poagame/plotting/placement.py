@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,11 +13,18 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, require
+from poagame.games.checks import whole
+from poagame.games.topologies import Topology
 from poagame.plotting.style import COLOURS, GREY, MARKERS, house_style
 
 if TYPE_CHECKING:
     from poagame.games.caching import CachingGame
-    from poagame.games.topologies import Topology
+
+_LETTERS = 12.0
+"""Letters of a panel's title on an inch."""
+
+_ENTRY = 1.6
+"""Inches that an entry of the legend takes."""
 
 _ENLARGED = 1.35
 """Side of a panel for few nodes, in inches for each unit of √nodes, between limits."""
@@ -51,15 +59,17 @@ def plot_placements(
     InvalidInput
         If there is no placement, it is no profile of the game, or the topology has another number of nodes.
     """
+    require(
+        isinstance(placements, Mapping),  # pyright: ignore[reportUnnecessaryIsInstance]
+        f"placements is a dict of titles and profiles; got {placements!r:.60}",
+    )
+    require(isinstance(topology, Topology), f"topology is one of poagame.topologies; got {topology!r:.60}")  # pyright: ignore[reportUnnecessaryIsInstance]
     require(len(placements) > 0, "plot_placements needs at least one placement")
     require(
         topology.num_nodes == game.num_players,
         f"the topology has {topology.num_nodes} nodes and the game {game.num_players}; give the topology of the game",
     )
-    require(
-        0 <= object_number < game.num_objects,
-        f"objects are 0 … {game.num_objects - 1}; got object_number={object_number}",
-    )
+    shown = whole(object_number, "object_number", 0, game.num_objects - 1)
     side = float(np.clip(_ENLARGED * np.sqrt(game.num_players), 2.6, 6.0))
     span = np.ptp(topology.position, axis=0)
     tall = float(np.clip(span[1] / span[0] if span[0] > 0 else 1.0, 0.25, 1.0)) * side
@@ -69,10 +79,12 @@ def plot_placements(
         for ax, (name, profile) in zip(panels, placements.items(), strict=True):
             held = game.as_profile(profile)
             require(held.shape == game.demand.shape, f"a panel shows one profile {game.demand.shape}; got {held.shape}")
-            ax.set_title(f"{name}: cost {game.social_cost(held):.5g}", loc="left")
-            _draw(ax, topology, game, held[:, object_number] if game.has_objects else held, object_number)
+            words = fill(f"{name}: cost {game.social_cost(held):.5g}", int(_LETTERS * side))
+            ax.set_title(words, loc="left")
+            _draw(ax, topology, game, held[:, shown] if game.has_objects else held, shown)
+        columns = max(1, min(game.num_tiers + 1, int(side * len(placements) / _ENTRY)))
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower left", ncols=len(labels), fontsize=7.5)
+        figure.legend(handles, labels, loc="outside lower left", ncols=columns, fontsize=7.5)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure
 
@@ -93,7 +105,11 @@ def _draw(ax: Axes, topology: Topology, game: CachingGame, held: IntArray, objec
         label = "holds a copy" if game.num_tiers == 1 else f"copy in {name}"
         ax.scatter(*at[held == tier].T, s=size, color=colour, marker=mark, zorder=4, label=label)
     ax.set_aspect("equal")
-    ax.margins(0.08)
+    # marks are whole also where all nodes lie on a line
+    low, high = at.min(axis=0), at.max(axis=0)
+    room = 0.08 * float((high - low).max() or 1.0)
+    ax.set_xlim(low[0] - room, high[0] + room)
+    ax.set_ylim(low[1] - room, high[1] + room)
     ax.grid(visible=False)
     ax.set_axis_off()
 

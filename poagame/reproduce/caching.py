@@ -230,7 +230,12 @@ def _paradox(step: Callable[[str], None]) -> Section:
             "longer ones are in docs/caching.md:\n\n```text\n" + "\n\n".join(searches) + "\n```",
         ],
         {},
-        {"caching_paradox": ("Equilibria before and after one more cache, or twice the places of all", pl.DataFrame(rows))},
+        {
+            "caching_paradox": (
+                "Equilibria before and after one more cache, or twice the places of all",
+                pl.DataFrame(rows),
+            )
+        },
     )
 
 

@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import IntArray, require
+from poagame.errors import TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.caching_input import distances
 from poagame.games.checks import generator, positive, whole
 from poagame.games.instances.caching import OWN
 from poagame.games.tiers import Tiers
+
+MAX_ENTRIES = 200_000_000
+"""Most demands that `caching_sessions` may come to (1.6 GB)."""
 
 CLUSTER_DEMAND = ((0, 4, 0), (0, 3, 1), (11, 0, 10), (0, 10, 9))
 """Reads of three objects by each of four GPUs."""
@@ -80,6 +85,8 @@ def caching_sessions(
     ------
     InvalidInput
         If a number is out of its range; else as `CachingGame`.
+    TooLarge
+        If the demands may be more than 200 million.
 
     Examples
     --------
@@ -91,7 +98,11 @@ def caching_sessions(
     extra = positive(mean_turns, "mean_turns") - 1.0
     require(extra >= 0.0, f"mean_turns must be at least 1: a session has a turn; got {mean_turns:g}")
     reads, misses = positive(access, "access"), positive(miss_cost, "miss_cost")
-    workers = len(np.atleast_1d(np.asarray(distance)))
+    workers = len(distances(distance))
+    if workers * number * (1.0 + extra) * most > MAX_ENTRIES:
+        raise TooLarge(
+            f"{workers} workers × {number:,} sessions × {1 + extra:g} turns × up to {most} blocks exceed {MAX_ENTRIES:,}; give fewer"
+        )
     rng = generator(seed)
     turns = 1 + rng.poisson(extra, number)
     at = rng.integers(workers, size=turns.sum())

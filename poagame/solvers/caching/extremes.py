@@ -10,6 +10,7 @@ from poagame._arrays import IntArray
 from poagame.certificates.nash import certify_nash
 from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.checks import positive
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import BestResponse, equilibrium
 from poagame.solvers.caching.bitmask import equilibrium_census
@@ -54,6 +55,7 @@ def caching_extremes(game: CachingGame, time_limit: float = TIME_LIMIT) -> PureE
     >>> found.worst_cost, found.best_cost, found.covered
     (139.0, 71.0, True)
     """
+    positive(time_limit, "time_limit")
     if not is_separable(game):
         return _competing(game, time_limit)
     games, which = object_games(game)

@@ -10,6 +10,7 @@ from poagame._arrays import FloatArray, IntArray
 from poagame.certificates.hierarchical import HierarchicalGame
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.checks import positive
 from poagame.games.protocols import num_profiles_exceed
 from poagame.outcome import Outcome
 from poagame.solvers.caching.facility import facility_location
@@ -51,6 +52,7 @@ def placement_optimum(game: CachingGame, time_limit: float = TIME_LIMIT) -> Opti
     >>> found.social_cost, found.outcome.name
     (32.0, 'OPTIMAL')
     """
+    positive(time_limit, "time_limit")
     if not is_separable(game):
         return _competing(game, time_limit)
     games, which = object_games(game)
