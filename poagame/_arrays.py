@@ -15,6 +15,7 @@ from poagame.errors import InvalidInput
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
+BoolArray: TypeAlias = NDArray[np.bool_]
 Array: TypeAlias = Any
 """A NumPy array or a JAX array (possibly traced); functions of an `Array` answer in kind."""
 

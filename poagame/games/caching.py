@@ -271,9 +271,10 @@ class CachingGame(NamedGame):
         """
         try:
             given = np.asarray(profile)
-            require(given.dtype.kind in "biuf", f"a profile holds whole numbers; got {profile!r:.80}")
-        except ValueError as error:  # ragged, or the refusal above
+        except ValueError as error:  # ragged
             raise InvalidInput(f"a profile holds whole numbers; got {profile!r:.80}") from error
+        if given.dtype.kind not in "biuf":  # no `require`: writing out a large array takes longer than the checks
+            raise InvalidInput(f"a profile holds whole numbers; got {profile!r:.80}")
         shape = self.demand.shape
         require(
             given.shape[len(given.shape) - len(shape) :] == shape,

@@ -6,9 +6,9 @@ import warnings
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import BoolArray, FloatArray, IntArray, require
 from poagame.errors import InvalidInput
 from poagame.games.detours import first_detour
 
@@ -57,7 +57,7 @@ def shorter_detour(distance: FloatArray) -> tuple[int, int, int] | None:
     return None if i < 0 else (i, j, k)
 
 
-def _asymmetric(distance: FloatArray) -> NDArray[np.bool_]:
+def _asymmetric(distance: FloatArray) -> BoolArray:
     """Which entries differ from those across the diagonal, beyond rounding."""
     larger, smaller = np.maximum(distance, distance.T), np.minimum(distance, distance.T)
     return larger > smaller * (1.0 + ROUNDING)
@@ -120,7 +120,8 @@ def numbers(value: ArrayLike, name: str) -> FloatArray:
         given = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"{name} must be an array of numbers; got {value!r:.80}") from error
-    require(given.dtype.kind in "iuf", f"{name} must be numbers; got {value!r:.80}")
+    if given.dtype.kind not in "iuf":  # no `require`: writing out a large array takes longer than the checks
+        raise InvalidInput(f"{name} must be numbers; got {value!r:.80}")
     array = given.astype(np.float64)
     refuse(array, np.isnan(array), f"{name} must be numbers")
     return array

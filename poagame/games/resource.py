@@ -131,12 +131,15 @@ class ResourceGame(NamedGame):
 
     def social_cost(self, x: ArrayLike) -> Any:
         """What x [..., 2] costs all, by the game's welfare."""
-        share = self.attainments(x)
+        return self.missed(self.attainments(x)) + (np.asarray(self.price) * np.asarray(x, dtype=np.float64)).sum(
+            axis=-1
+        )
+
+    def missed(self, share: FloatArray) -> FloatArray:
+        """[...]: what attainments [..., 2] leave to be desired, by the game's welfare."""
         if self.welfare == "sum":
-            missed = (1.0 - share).sum(axis=-1)
-        else:
-            missed = 1.0 - (share.prod(axis=-1) if self.welfare == "goodput" else share.min(axis=-1))
-        return missed + (np.asarray(self.price) * np.asarray(x, dtype=np.float64)).sum(axis=-1)
+            return (1.0 - share).sum(axis=-1)
+        return 1.0 - (share.prod(axis=-1) if self.welfare == "goodput" else share.min(axis=-1))
 
     def pseudogradient(self, x: ArrayLike) -> FloatArray:
         """[..., 2]: change of each pool's cost by a GPU more of its own."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import TypeAlias
 
 import numpy as np
@@ -198,6 +199,12 @@ class VariationalEquilibrium:
         )
 
 
+@singledispatch
+def direct(game: object) -> Steps | None:
+    """The solution of a game that needs no iterations, if there is one; a kind of game registers its own beside its solver."""
+    return None
+
+
 def variational_equilibrium(
     game: JointlyConvexGame, solver: Solver | None = None, start: ArrayLike | None = None
 ) -> VariationalEquilibrium:
@@ -206,6 +213,7 @@ def variational_equilibrium(
     Parameters
     ----------
     game : JointlyConvexGame
+        A `ResourceGame` is solved on its budget line.
     solver : Extragradient or ProjectedReflectedGradient, optional
     start : array, optional
         Where to begin, projected onto the feasible set; `game.start()` where not given.
@@ -246,8 +254,11 @@ def variational_equilibrium(
     origin = game.start()
     first = game.projection(origin if start is None else as_floats(start, "start"))
     length = max(float(np.linalg.norm(first)), float(np.linalg.norm(origin)))
-    steps = (solver or Extragradient()).run(game.pseudogradient, game.projection, first, length)
-    certificate = certify_variational(game, steps.x)
+    steps = direct(game) if solver is None and start is None else None
+    certificate = None if steps is None else certify_variational(game, steps.x)
+    if steps is None or certificate is None or not certificate.holds:
+        steps = (solver or Extragradient()).run(game.pseudogradient, game.projection, first, length)
+        certificate = certify_variational(game, steps.x)
     outcome = Outcome.CONVERGED if certificate.holds else Outcome.MAX_STEPS_REACHED
     return VariationalEquilibrium(steps.x, float(game.social_cost(steps.x)), certificate, outcome, steps.num_steps)
 
