@@ -24,7 +24,7 @@ import equinox as eqx
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import FloatArray, as_floats, require
+from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.errors import TooLarge
 from poagame.games.attainment.base import Attainment, Curve, LoadedAttainment
 from poagame.games.checks import positive
@@ -249,9 +249,18 @@ class WorkerSplits(eqx.Module):
         """[..., 2] GPUs of a profile."""
         return (np.asarray(profile) + 1) * np.asarray(self.game.gpus_per_worker)
 
+    def split_of(self, profile: ArrayLike) -> tuple[int, int]:
+        """Prefill and decode workers of a profile [2]."""
+        p, d = (as_profile(self, profile) + 1).tolist()
+        return p, d
+
+    def profile_of(self, split: tuple[int, int]) -> IntArray:
+        """[2]: the profile with so many prefill and decode workers."""
+        return as_profile(self, np.array(split) - 1)
+
     def workers(self, profile: ArrayLike) -> str:
         """A profile [2] as the paper writes it, such as "1P/2D"."""
-        p, d = as_profile(self, profile) + 1
+        p, d = self.split_of(profile)
         return f"{p}P/{d}D"
 
     def action_costs(self, profile: ArrayLike) -> FloatArray:

@@ -1,6 +1,6 @@
 """Pools that share a budget: variational and generalised equilibria, the best split, and fair ones."""
 
-from poagame.solvers.resource import optimum as _optimum  # registers social_optimum  # noqa: F401
+import poagame.solvers.resource.optimum  # noqa: F401 - registers social_optimum  # pyright: ignore[reportUnusedImport]
 from poagame.solvers.resource.fair import Bargain, FairTasks, dominant_resource_fairness, nash_bargaining
 from poagame.solvers.resource.generalised import GeneralisedSet, generalised_equilibria
 from poagame.solvers.resource.uniqueness import Uniqueness, uniqueness

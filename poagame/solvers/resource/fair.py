@@ -7,6 +7,7 @@ r"""Fair splits to compare with: Nash's bargaining solution, and dominant-resour
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -74,7 +75,7 @@ def nash_bargaining(game: ResourceGame, disagreement: ArrayLike | None = None) -
     if product[k] <= 0.0:
         raise Infeasible("no split of the budget line makes both pools better off than without agreement")
     bracket = (t[max(k - 1, 0)], t[min(k + 1, POINTS - 1)])
-    finer = minimize_scalar(
+    finer: Any = minimize_scalar(
         lambda s: -float(gains(s).prod()), bounds=bracket, method="bounded", options={"xatol": 1e-12}
     )
     best = float(finer.x) if -finer.fun > product[k] and (gains(float(finer.x)) > 0).all() else float(t[k])

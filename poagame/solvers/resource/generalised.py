@@ -140,7 +140,7 @@ class _Records:
         record = self.value >= np.stack([self.best_p, self.best_d], axis=-1) - VALUE_TOL
         rising = -self.game.pseudogradient(np.stack([self.t, self.game.budget - self.t], axis=-1)) >= -self.flat
         rising[0, 0] = rising[-1, 1] = True
-        return (record & rising).all(axis=-1)
+        return np.asarray((record & rising).all(axis=-1))
 
     def holds(self, s: float) -> bool:
         """Whether s, between points of the grid, is one: by the records of the grid and both slopes."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from scipy.optimize import brentq
 
@@ -25,7 +26,8 @@ def falling_root(function: Callable[[float], float], low: float, high: float) ->
         return max(low, high)
     if function(low) <= 0.0:
         return low
-    return float(brentq(function, low, high, xtol=1e-15 * max(abs(low), abs(high)), rtol=8.9e-16, maxiter=200))
+    root: Any = brentq(function, low, high, xtol=1e-15 * max(abs(low), abs(high)), maxiter=200)
+    return float(root)
 
 
 def own_optimum(game: ResourceGame, pool: int) -> float:
