@@ -1,9 +1,11 @@
 """Is this answer right, and how far off? Evaluated from the game alone; imports no solver."""
 
 from poagame.certificates.correlated import CorrelatedCertificate, certify_correlated
+from poagame.certificates.coupled import CoupledCertificate, certify_coupled
 from poagame.certificates.duality import assignment_lower_bound, routing_lower_bound
 from poagame.certificates.facility import facility_lower_bound
 from poagame.certificates.flow import FlowCertificate, certify_flow, flow_lower_bound
+from poagame.certificates.generalised import GeneralisedCertificate, certify_generalised
 from poagame.certificates.hierarchical import hierarchical_lower_bound
 from poagame.certificates.logit import LogitCertificate, certify_logit
 from poagame.certificates.mixed import certify_mixed
@@ -16,8 +18,10 @@ from poagame.certificates.variational import VariationalCertificate, certify_var
 
 __all__ = [
     "CorrelatedCertificate",
+    "CoupledCertificate",
     "FlowCertificate",
     "FourCycle",
+    "GeneralisedCertificate",
     "LogitCertificate",
     "NashCertificate",
     "SplittableCertificate",
@@ -25,7 +29,9 @@ __all__ = [
     "VariationalCertificate",
     "assignment_lower_bound",
     "certify_correlated",
+    "certify_coupled",
     "certify_flow",
+    "certify_generalised",
     "certify_logit",
     "certify_mixed",
     "certify_nash",

@@ -17,6 +17,7 @@ from poagame.solvers.caching.request_loops import acyclic_equilibrium, request_l
 from poagame.solvers.congestion.optimum import optimum_by_search
 from poagame.solvers.congestion.programme import PureExtremes, pure_extremes
 from poagame.solvers.congestion.search import CongestionExtremes, extreme_pure_equilibria
+from poagame.solvers.coupled import CoupledEquilibrium, Orbit, Response, joint_equilibrium, orbit
 from poagame.solvers.enumeration import Census, Equilibria, census, equilibria
 from poagame.solvers.flow.stochastic import StochasticEquilibrium, stochastic_wardrop
 from poagame.solvers.flow.system_optimum import network_optimum
@@ -42,6 +43,17 @@ from poagame.solvers.mixed.logit import (
 )
 from poagame.solvers.mixed.mixed_equilibria import MixedEquilibria, MixedEquilibrium, mixed_equilibria
 from poagame.solvers.optimum import Optimum, social_optimum
+from poagame.solvers.resource import (
+    Bargain,
+    FairTasks,
+    GeneralisedSet,
+    Uniqueness,
+    dominant_resource_fairness,
+    generalised_equilibria,
+    nash_bargaining,
+    uniqueness,
+    variational_equilibria,
+)
 from poagame.solvers.splittable import SplittableEquilibrium, splittable_equilibrium
 from poagame.solvers.variational import (
     Extragradient,
@@ -53,15 +65,19 @@ from poagame.solvers.variational import (
 )
 
 __all__ = [
+    "Bargain",
     "BestResponse",
     "Census",
     "CongestionExtremes",
     "Convergence",
     "CorrelatedEquilibrium",
+    "CoupledEquilibrium",
     "Equilibria",
     "Equilibrium",
     "Extragradient",
     "Facilities",
+    "FairTasks",
+    "GeneralisedSet",
     "ImprovementCycle",
     "LogitBranch",
     "LogitEquilibria",
@@ -69,12 +85,15 @@ __all__ = [
     "MixedEquilibria",
     "MixedEquilibrium",
     "Optimum",
+    "Orbit",
     "PaymentEquilibrium",
     "Play",
     "ProjectedReflectedGradient",
     "PureExtremes",
+    "Response",
     "SplittableEquilibrium",
     "StochasticEquilibrium",
+    "Uniqueness",
     "VariationalEquilibrium",
     "VariationalPoint",
     "WardropEquilibrium",
@@ -83,21 +102,26 @@ __all__ = [
     "census",
     "convergence",
     "correlated_equilibrium",
+    "dominant_resource_fairness",
     "empirical_ratio",
     "equilibria",
     "equilibrium",
     "extreme_pure_equilibria",
     "facility_location",
+    "generalised_equilibria",
     "greedy_equilibrium",
     "improvement_cycle",
+    "joint_equilibrium",
     "lemke_howson",
     "log_linear_learning",
     "logit_branch",
     "logit_equilibria",
     "mixed_equilibria",
     "multiplicative_weights",
+    "nash_bargaining",
     "network_optimum",
     "optimum_by_search",
+    "orbit",
     "payment_equilibria",
     "payment_equilibrium",
     "placement_equilibria",
@@ -111,7 +135,9 @@ __all__ = [
     "splittable_equilibrium",
     "stochastic_wardrop",
     "supporting_payments",
+    "uniqueness",
     "uniqueness_temperature",
+    "variational_equilibria",
     "variational_equilibrium",
     "wardrop",
 ]

@@ -24,6 +24,7 @@ from poagame.testing.networks import networks, parallel_links
 from poagame.testing.normal_form import normal_form_games
 from poagame.testing.others import load_balancing_games, shared_resources
 from poagame.testing.ratios import assert_poa_at_most, assert_pos_at_most
+from poagame.testing.resource import resource_games
 from poagame.testing.search import WorstFound, search_worst
 from poagame.testing.splittable import splittable_games
 from poagame.testing.strategies import latencies, routing_games
@@ -52,6 +53,7 @@ __all__ = [
     "normal_form_games",
     "parallel_links",
     "request_tables",
+    "resource_games",
     "routing_games",
     "search_worst",
     "shared_resources",
