@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "testing": CORE | {"measured", "certificates", "solvers", "bounds", "anarchy"},
     "reproduce": CORE
     | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "plotting"},
-    "paper": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped"},
+    "paper": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "batched"},
     "cli": BASE | {"measured", "estimator", "reproduce", "plotting", "paper", "bounds"},
 }
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import BoolArray, FloatArray, as_floats, require
 from poagame.errors import UndefinedRatio
-from poagame.games.resource import ResourceGame, Welfare
+from poagame.games.resource import ResourceGame, Welfare, told_apart
 from poagame.solvers.optimum import Optimum, social_optimum
 from poagame.solvers.resource.generalised import GeneralisedSet, generalised_equilibria
 from poagame.solvers.variational import VariationalEquilibrium, variational_equilibrium
@@ -162,7 +162,7 @@ class SplitMap:
     def best(self) -> BoolArray:
         """[L, M, A, A]: splits that cost least, ties included."""
         least = self.optimum[..., None, None]
-        return self.feasible & (self.cost <= least + TIE_RTOL * np.maximum(least, 1.0))
+        return self.feasible & (self.cost <= least * (1.0 + TIE_RTOL))
 
     @property
     def poa(self) -> FloatArray:
@@ -251,12 +251,12 @@ def split_map(game: ResourceGame, loads: ArrayLike, welfares: Sequence[Welfare] 
             if game.coupled
             else _separate(game.scaled(float(factor)), splits.num_actions)
         )
-        own = np.where(feasible[..., None], 1.0 - share + np.asarray(game.price) * x, np.inf)
+        own = np.where(feasible[..., None], told_apart(1.0 - share + np.asarray(game.price) * x), np.inf)
         # what each pool's best number of workers costs beside the other's
         least = np.stack(np.broadcast_arrays(own[..., 0].min(axis=0)[None], own[..., 1].min(axis=1)[:, None]), axis=-1)
-        tie = TIE_RTOL * np.maximum(np.abs(least), 1.0)
+        tie = TIE_RTOL * np.abs(least)
         stable.append(feasible & (own <= least + np.where(np.isfinite(tie), tie, 0.0)).all(axis=-1))
-        costs.append([np.where(feasible, view.missed(share) + spent, np.inf) for view in views])
+        costs.append([np.where(feasible, told_apart(view.missed(share) + spent), np.inf) for view in views])
         shares.append(share)
     return SplitMap(factors, kinds, feasible, np.array(stable), np.array(costs), np.array(shares))
 

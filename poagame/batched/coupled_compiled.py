@@ -1,6 +1,6 @@
 # pyright: basic
 # 2026-11: numba infers the types of compiled functions from their first call.
-"""The compiled steps behind `poagame.batched.coupled`: the links and responses of a serving cluster, written anew for one orbit a thread."""
+"""The compiled steps behind `poagame.batched.coupled`: links and responses of a serving cluster, written anew for one orbit a thread."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What is played: players, actions, costs, social cost; no solving."""
 
 from poagame.games import instances, topologies
-from poagame.games.attainment import DecodeBatch, PrefillQueue
+from poagame.games.attainment import Curve, DecodeBatch, Exponential, PrefillQueue, Quadratic
 from poagame.games.caching import CachingGame
 from poagame.games.congestion import CongestionGame
 from poagame.games.coupled import CoupledGame, CoupledState
@@ -26,7 +26,9 @@ __all__ = [
     "CongestionGame",
     "CoupledGame",
     "CoupledState",
+    "Curve",
     "DecodeBatch",
+    "Exponential",
     "FiniteGame",
     "FlowGame",
     "FractionalLoadBalancing",
@@ -35,6 +37,7 @@ __all__ = [
     "NetworkRouting",
     "NormalFormGame",
     "PrefillQueue",
+    "Quadratic",
     "RequestTypes",
     "ResourceGame",
     "RoutingGame",

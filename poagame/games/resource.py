@@ -206,7 +206,8 @@ class ResourceGame(NamedGame):
 class WorkerSplits(eqx.Module):
     """A resource game over whole workers: action a of a pool is a + 1 workers. A `FiniteGame` of two players.
 
-    A pool that asks for more than the budget leaves pays infinity, so equilibria are the generalised ones of whole workers.
+    A pool that asks for more than the budget leaves pays infinity, so equilibria are the generalised ones of whole workers. Costs are told
+    apart to 1e-12 of all requests: what differs by less is rounding.
     """
 
     game: ResourceGame = eqx.field(static=True)
@@ -242,8 +243,8 @@ class WorkerSplits(eqx.Module):
         """[2, A, A] player costs and [A, A] social cost by workers less one; infinite over the budget."""
         x = self.gpus(np.stack(np.meshgrid(*[np.arange(self.num_actions)] * 2, indexing="ij"), axis=-1))
         fits = x.sum(axis=-1) <= self.game.budget * (1.0 + 1e-12)
-        own = np.where(fits, np.moveaxis(self.game.player_costs(x), -1, 0), np.inf)
-        return own, np.where(fits, self.game.social_cost(x), np.inf)
+        own = np.where(fits, np.moveaxis(told_apart(self.game.player_costs(x)), -1, 0), np.inf)
+        return own, np.where(fits, told_apart(self.game.social_cost(x)), np.inf)
 
     def gpus(self, profile: ArrayLike) -> FloatArray:
         """[..., 2] GPUs of a profile."""
@@ -274,6 +275,11 @@ class WorkerSplits(eqx.Module):
         s = as_profile(self, profile)
         cost = self.table[1][s[..., 0], s[..., 1]]
         return float(cost) if cost.ndim == 0 else cost
+
+
+def told_apart(cost: ArrayLike) -> FloatArray:
+    """Costs to 12 digits: 1 less a share is known no better."""
+    return np.round(np.asarray(cost, dtype=np.float64), 12)
 
 
 def raise_small(budget: float, least: tuple[float, float]) -> None:

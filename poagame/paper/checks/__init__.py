@@ -6,6 +6,7 @@ from poagame.paper.checks import (
     caching_clusters,
     caching_storage,
     classical,
+    coupled,
     dynamics,
     estimator,
     open,
@@ -21,6 +22,7 @@ ALL: tuple[Claim, ...] = tuple(
     claim
     for subject in (
         resource,
+        coupled,
         caching,
         caching_clusters,
         caching_storage,

@@ -70,15 +70,6 @@ CLAIMS = (
         ),
     ),
     Claim(
-        "allocation-fails",
-        "At saturation PoA also grows because the split of GPUs between prefill and decode fails.",
-        "Prop 4, mechanism (b) (S)",
-        _open(
-            "No game here has both a split of GPUs and routing, and in all of the paper's runs the split was fixed (P).",
-            "a game of pools and requests together; and runs at several splits past the knee",
-        ),
-    ),
-    Claim(
         "pools",
         "Prefill and decode pools with the paper's service-level functions have one variational equilibrium.",
         "Prop 1 (S)",
@@ -86,12 +77,6 @@ CLAIMS = (
             "The functions by which the paper's pools value GPUs are not known here, and in all of its runs the split was fixed (P).",
             "the prefill and decode functions; then a check that their pseudogradient is strictly monotone",
         ),
-    ),
-    Claim(
-        "coupling-oscillates",
-        "Cache, router and planner coupled with delay can oscillate.",
-        "section 4.4 (S)",
-        _open("No coupled game with delays is here.", "a simulation of the three with the planner's 30 s step"),
     ),
     Claim(
         "queueing-two",

@@ -2,127 +2,89 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import ArrayLike
-
-from poagame._arrays import FloatArray
+from poagame.anarchy.splits import WELFARES, resource_anarchy
+from poagame.certificates.generalised import certify_generalised
+from poagame.games.attainment import Exponential, PrefillQueue, Quadratic
+from poagame.games.resource import ResourceGame
 from poagame.paper.record import Claim, Finding, Standing
-from poagame.solvers import solve_variational, variational_equilibrium
+from poagame.solvers.resource import generalised_equilibria, uniqueness, variational_equilibria
 
 SAME = 1e-6
-"""Points nearer than this are one."""
+"""Ratios nearer to 1 than this are 1."""
+
+TEXTBOOK = ResourceGame(1.0, Quadratic(1.0), Quadratic(0.5), least=0.0)
+"""Costs (x − 1)² and (x − ½)², one GPU: all answers are known."""
+
+QUEUES = ResourceGame(8.0, PrefillQueue(10.0, 200.0, 400.0), Exponential(2.0))
+"""Prefill is a queue (a load of two workers), whose share in time is 0 up to its load, then steep, then flat."""
+
+CONCAVE = ResourceGame(8.0, Exponential(2.0), Exponential(4.0))
+EQUAL = ResourceGame(8.0, Exponential(2.0), Exponential(2.0))
+"""Pools that are alike: halves are best for every welfare."""
 
 
-@dataclass(frozen=True)
-class SharedBudget:
-    r"""Two pools share :math:`x_1 + x_2 \le` budget; pool i pays :math:`\tfrac{w_i}{2}(x_i - t_i)^2`, the second also `harm` · x_1.
-
-    Whether a weight is 0 decides if costs are strictly convex: then pool i pays :math:`-x_i`. A `JointlyConvexGame`.
-    """
-
-    target: tuple[float, float] = (1.0, 0.5)
-    weight: tuple[float, float] = (2.0, 2.0)
-    budget: float = 1.0
-    harm: float = 0.0
-
-    def pseudogradient(self, x: ArrayLike) -> FloatArray:
-        """Each pool's derivative of its own cost."""
-        w, point = np.array(self.weight), np.asarray(x, dtype=np.float64)
-        return np.where(w > 0, w * (point - self.target), -1.0)
-
-    def projection(self, x: ArrayLike) -> FloatArray:
-        """Nearest point of the budget set (0 ≤ x is left out: it does not bind here)."""
-        point = np.asarray(x, dtype=np.float64)
-        return point - max(0.0, float(point.sum()) - self.budget) / 2.0
-
-    def social_cost(self, x: ArrayLike) -> float:
-        """Sum of both costs."""
-        w, point = np.array(self.weight), np.asarray(x, dtype=np.float64)
-        own = np.where(w > 0, 0.5 * w * (point - self.target) ** 2, -point)
-        return float(own.sum()) + self.harm * float(point[0])
-
-    def social_gradient(self, x: ArrayLike) -> FloatArray:
-        """Derivative of the social cost."""
-        return self.pseudogradient(x) + np.array([self.harm, 0.0])
-
-    def start(self) -> FloatArray:
-        """Nothing for either."""
-        return np.zeros(2)
-
-    def regret(self, x: ArrayLike) -> float:
-        """The farther of both pools' distances to the best reply that the budget leaves it."""
-        point, w = np.asarray(x, dtype=np.float64), np.array(self.weight)
-        left = self.budget - point[::-1]
-        best = np.where(w > 0, np.minimum(self.target, left), left)
-        return float(np.abs(best - point).max())
-
-
-def variational_is_unique(
-    game: SharedBudget | None = None, flat: SharedBudget | None = None, starts: int = 12
-) -> Finding:
-    """Generalised equilibria on the budget line, and variational ones from many starts."""
-    game = game or SharedBudget()
-    flat = flat or SharedBudget(weight=(0.0, 0.0))
-    line = [t for t in np.linspace(0.0, game.budget, 101) if game.regret([t, game.budget - t]) < SAME]
-    points = _from_starts(game, starts)
-    others = _from_starts(flat, starts)
-    many, x = float(np.ptp(points[:, 0])), points[0]
-    gradient = -game.pseudogradient(x)
-    figures = {
-        "generalised": float(len(line)),
-        "spread": many,
-        "x1": x[0],
-        "x2": x[1],
-        "multiplier_1": gradient[0],
-        "multiplier_2": gradient[1],
-        "flat_spread": float(np.ptp(others[:, 0])),
+def variational_is_unique(game: ResourceGame | None = None, shaped: ResourceGame | None = None) -> Finding:
+    """All solutions with equal multipliers that a grid of the budget line tells apart, of a concave game and of one that is not."""
+    game, shaped = game or TEXTBOOK, shaped or QUEUES
+    interval = generalised_equilibria(game)
+    found, others = variational_equilibria(game), variational_equilibria(shaped)
+    concave, queue = uniqueness(game), uniqueness(shaped)
+    figures: dict[str, float] = {
+        "equilibria": float(len(found)),
+        "generalised_low": interval.ends()[0, 0],
+        "generalised_high": interval.ends()[-1, 0],
+        "eigenvalue": concave.least_eigenvalue,
+        "shaped_equilibria": float(len(others)),
+        "shaped_eigenvalue": queue.least_eigenvalue,
     }
-    if many > SAME or abs(gradient[0] - gradient[1]) > SAME:
-        text = f"From {starts} starts the variational equilibria differ by {many:.2g}."
+    if len(found) != 1:
+        text = f"{game!r} has {len(found)} solutions with equal multipliers on a grid of the budget line."
         return Finding(Standing.FAILS, "instances", text, counterexample=game, figures=figures)
+    x = found[0].x
+    gain = -game.pseudogradient(x)
+    figures |= {"x1": x[0], "x2": x[1], "multiplier_1": gain[0], "multiplier_2": gain[1]}
     text = (
-        f"Two pools, budget {game.budget:g}: {len(line)} of 101 points of the budget line are generalised equilibria; from {starts} "
-        f"starts one variational equilibrium, ({x[0]:.3f}, {x[1]:.3f}), where both gain {gradient[0]:.3f} by a unit more. Rosen's "
-        "theorem gives this for every strictly monotone pseudogradient."
+        f"In {game!r} all splits with prefill at {figures['generalised_low']:.4g} to "
+        f"{figures['generalised_high']:.4g} are generalised equilibria, and one is variational, ({x[0]:.4g}, "
+        f"{x[1]:.4g}), where a GPU more is worth {gain[0]:.4g} to either pool. Rosen's theorem gives one for every "
+        f"strictly monotone pseudogradient; here its least eigenvalue is {concave.least_eigenvalue:.3g}."
     )
-    if figures["flat_spread"] < SAME:
+    if len(others) == 1:
         return Finding(Standing.HOLDS, "instances", text, figures=figures)
-    text += f" With linear gains the starts end up to {figures['flat_spread']:.2f} apart."
-    assumption = (
-        "the pseudogradient is strictly monotone (each pool's returns diminish, and its own use matters most to it)"
+    stable = sum(certify_generalised(shaped, one.x).holds for one in others)
+    text += (
+        f" Shares of requests in time are S-shaped in general: with prefill a queue there are {len(others)} such splits, {stable} of them "
+        "generalised equilibria."
     )
-    return Finding(Standing.HOLDS_UNDER, "theorem", text, assumption, flat, figures=figures)
+    assumption = "both pools' shares of requests in time are strictly concave in their GPUs over all splits (a queue's is not near its load)"
+    return Finding(Standing.HOLDS_UNDER, "theorem", text, assumption, shaped, figures=figures)
 
 
-def not_the_optimum(game: SharedBudget | None = None) -> Finding:
-    """Variational equilibrium and optimum of two pools, the one of which burdens the other."""
-    game = game or SharedBudget(harm=0.5)
-    found = variational_equilibrium(game)
-    best = solve_variational(game.social_gradient, game.projection, game.start())
-    gap = found.social_cost - game.social_cost(best.x)
-    figures = {"equilibrium": found.social_cost, "optimum": game.social_cost(best.x), "gap": gap}
+def not_the_optimum(game: ResourceGame | None = None) -> Finding:
+    """The variational equilibrium's cost over the best split's, for each welfare."""
+    game = game or CONCAVE
+    ratios = {w: resource_anarchy(game.with_welfare(w)) for w in WELFARES}
+    figures = {f"variational_{w}": found.variational for w, found in ratios.items()}
+    figures |= {f"worst_{w}": found.poa for w, found in ratios.items()}
+    told = ", ".join(f"{found.variational:.4g} ({w})" for w, found in ratios.items())
+    worst = ", ".join(f"{found.poa:.4g} ({w})" for w, found in ratios.items())
     text = (
-        f"In {game!r} the variational equilibrium is ({found.x[0]:.3f}, {found.x[1]:.3f}) at cost {found.social_cost:.4f}, the "
-        f"optimum ({best.x[0]:.3f}, {best.x[1]:.3f}) at {figures['optimum']:.4f}."
+        f"In {game!r} the variational equilibrium costs {told} times as much as the best split, the worst "
+        f"generalised equilibrium {worst}. For the sum of both pools' costs the variational equilibrium is the best "
+        "split whenever attainments are concave and neither depends on the other's GPUs, as it then maximises the "
+        "sum (own remark); for goodput and for the worse of both it is not."
     )
-    if gap > SAME:
-        text += " This shows that they can differ; by how much they do for the paper's pools it does not say."
+    if max(found.variational for found in ratios.values()) > 1.0 + SAME:
         return Finding(Standing.HOLDS, "instances", text, figures=figures)
-    return Finding(Standing.UNDECIDED, "instances", text, decided_by="a game in which they differ", figures=figures)
-
-
-def _from_starts(game: SharedBudget, starts: int) -> FloatArray:
-    rng = np.random.default_rng(0)
-    return np.stack([variational_equilibrium(game, start=rng.uniform(-1.0, 2.0, 2)).x for _ in range(starts)])
+    decides = "a game in which they differ"
+    return Finding(Standing.UNDECIDED, "instances", text, decided_by=decides, figures=figures)
 
 
 CLAIMS = (
     Claim(
         "variational-unique",
         "Pools that share a budget have one variational equilibrium, with equal marginal improvement a GPU.",
-        "Prop 1 (S), on a game of ours (I)",
+        "Prop 1 (S), on games of ours (I)",
         variational_is_unique,
     ),
     Claim(

@@ -61,7 +61,7 @@ class GeneralisedSet:
         point, near = as_floats(x, "x"), tolerance * self.budget
         on = abs(float(point.sum()) - self.budget) <= near
         inside = any(a - near <= point[0] <= b + near for a, b in self.intervals)
-        return bool((on and inside) or (np.abs(self.points - point).max(axis=-1, initial=np.inf) <= near).any())
+        return bool((on and inside) or (np.abs(self.points - point) <= near).all(axis=-1).any())
 
     def __len__(self) -> int:
         """Intervals and points."""
@@ -96,6 +96,8 @@ def generalised_equilibria(game: ResourceGame, points: int = 2_001) -> Generalis
     """
     number = whole(points, "points", 3, 20_001)
     t = np.linspace(game.least[0], game.budget - game.least[1], number)
+    if t[-1] - t[0] <= 1e-12 * game.budget:  # room for the fewest of both and no more
+        return GeneralisedSet(game.budget, ((float(t[0]), float(t[0])),), np.zeros((0, 2)), 0.0)
     records = _Records(game, t)
     stable = records.at_grid()
     intervals: list[tuple[float, float]] = []
