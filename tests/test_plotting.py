@@ -139,3 +139,53 @@ def test_placements_of_another_game_are_refused() -> None:
         plotting.plot_placements(topology, game, {"one": np.zeros((3, 2))}, object_number=2)
     figure = plotting.plot_placements(topology, game, {"one": [[1, 0], [0, 0], [0, 1]]}, object_number=1)
     assert figure.axes[0].get_title(loc="left") == f"one: cost {game.social_cost([[1, 0], [0, 0], [0, 1]]):.5g}"
+
+
+@pytest.mark.parametrize(
+    "topology",
+    [topologies.line(1), topologies.line(12), topologies.grid(9, 1), topologies.two_level(2, 1), topologies.star(6)],
+    ids=lambda t: t.name,
+)
+@pytest.mark.parametrize("panels", [1, 2])
+def test_titles_legend_and_marks_of_placements_are_whole(topology: Any, panels: int, caplog: Any) -> None:
+    tiers = Tiers([f"tier {t}" for t in range(1, 5)], [1.0] * 4, [1.0, 2.0, 3.0, 4.0])
+    game = CachingGame(topology.distance, 1.0, tiers=tiers)
+    held = np.arange(topology.num_nodes) % 5
+    held[0] = 1
+    shown = {f"A title of many words that does not fit into one line {k}": held for k in range(panels)}
+    figure = plotting.plot_placements(topology, game, shown, title="above all")
+    figure.draw_without_rendering()
+    assert not caplog.records
+    whole = figure.bbox
+    above: list[Any] = [getattr(ax, "_left_title") for ax in figure.axes]  # noqa: B009 - matplotlib shows it no other way
+    boxes = [text.get_window_extent() for text in above]
+    boxes += [figure.legends[0].get_window_extent(), figure._suptitle.get_window_extent()]  # type: ignore[attr-defined]
+    for i, box in enumerate(boxes):
+        assert (np.array(box.min) >= np.array(whole.min) - 1).all()
+        assert (np.array(box.max) <= np.array(whole.max) + 1).all()
+        assert not any(box.overlaps(other) for other in boxes[:i])
+    for ax in figure.axes:
+        at = ax.transData.transform(topology.position)
+        radius = 0.5 * np.sqrt(90.0) * figure.dpi / 72
+        assert (at - radius >= np.array(ax.bbox.min) - 1).all()
+        assert (at + radius <= np.array(ax.bbox.max) + 1).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"placements": [[1, 0, 0]]}, "placements is a dict"),
+        ({"topology": "line"}, "topology is one of"),
+        ({"object_number": "a"}, "object_number must be a whole number"),
+        ({"object_number": 0.5}, "object_number must be a whole number"),
+    ],
+)
+def test_bad_input_of_placements(change: dict[str, Any], match: str) -> None:
+    topology = topologies.line(3)
+    given: dict[str, Any] = {
+        "topology": topology,
+        "game": CachingGame(topology.distance, 1.0),
+        "placements": {"one": [1, 0, 0]},
+    }
+    with pytest.raises(InvalidInput, match=match):
+        plotting.plot_placements(**(given | change))

@@ -22,6 +22,7 @@ import numpy as np
 import polars as pl
 
 from poagame._arrays import require
+from poagame.games.checks import whole
 from poagame.games.coupled import LAYERS, CoupledState, Layer
 from poagame.games.serving_cluster import ServingCluster, coupled_serving, operating_point
 from poagame.solvers.coupled.best import best_state, latency_bound
@@ -166,7 +167,7 @@ def attribution_by_load(
     rows: list[dict[str, object]] = []
     weights = np.asarray(cluster.group_sizes) / cluster.num_requests
     for number in requests:
-        scaled = _sized(cluster, weights, int(number))
+        scaled = _sized(cluster, weights, whole(number, "requests", 1))
         game = coupled_serving(scaled)
         response = Response(planner="step" if planner else "fixed")
         found = joint_equilibrium(game, scaled.start(split), response)

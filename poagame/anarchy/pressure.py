@@ -114,7 +114,14 @@ def pressure_curve(
 
 
 def alone(game: CachingGame) -> IntArray:
-    """Return the profile in which every node keeps what it asks for most, of equal demands the first, up to its capacity."""
+    """Return the profile in which every node keeps what it asks for most, of equal demands the first, up to its capacity.
+
+    Raises
+    ------
+    InvalidInput
+        If the game is no caching game with demand [n, K].
+    """
+    require(isinstance(game, CachingGame), f"game is a CachingGame; got {type(game).__name__}")  # pyright: ignore[reportUnnecessaryIsInstance]
     require(game.has_objects, "what a node keeps most of is of several objects: give demand [n, K]")
     value = np.asarray(game.demand)
     keep = np.argsort(-value, axis=1, kind="stable")

@@ -22,11 +22,15 @@ from poagame.bounds.caching import (
     caching_payment,
     caching_ring,
     caching_star,
-    caching_two_clusters,
     caching_uniform,
     caching_weighted,
 )
-from poagame.bounds.caching_distances import caching_clusters, caching_clusters_best, caching_spread
+from poagame.bounds.caching_distances import (
+    caching_clusters,
+    caching_clusters_best,
+    caching_spread,
+    caching_two_clusters,
+)
 from poagame.bounds.caching_storage import caching_added_tier, caching_tiers, caching_tiers_best
 from poagame.bounds.latency_classes import anarchy_value
 from poagame.bounds.load_balancing import fractional_load_balancing, no_regret

@@ -253,35 +253,6 @@ def caching_grid(rows: int, columns: int | None = None) -> PoaBound:
     return _far_off(costs, n, shape, "caching_grid", partial(instances.caching_grid, height, width), n <= MAX_SETS)
 
 
-def caching_two_clusters(nodes: int) -> PoaBound:
-    r"""Two clusters of colocated nodes, unit demands: even the *best* equilibrium may cost (1 + ⌊n/2⌋)/2 times the optimum.
-
-    With the clusters D apart, D < α, every equilibrium has one replica. It costs at least α + D s with s ≤ ⌊n/2⌋ nodes in the smaller
-    cluster, and two replicas cost 2α: the ratio is at most :math:`(1 + s D / \alpha)/2 < (1 + s)/2`, approached as D tends to α. With
-    D ≥ α an optimum with a replica in each cluster is an equilibrium. So on metrics at large the price of stability is of order n,
-    as the price of anarchy is.
-
-    Raises
-    ------
-    InvalidInput
-        If nodes is no whole number of at least 2.
-    """
-    n = whole(nodes, "nodes", 2)
-    return PoaBound(
-        (1 + n // 2) / 2,
-        "pure",
-        f"selfish caching, {n} nodes in two colocated clusters, unit demands, one placement cost",
-        _buildable(n),
-        "own proof; order n is chun2004",
-        "caching_two_clusters",
-        "price of stability",
-        approach=partial(_just_too_near, n) if _buildable(n) else None,
-        remark="approached as the distance of the clusters tends to the placement cost, never attained for n >= 4"
-        if _buildable(n)
-        else NOT_BUILT,
-    )
-
-
 def caching_payment() -> PoaBound:
     r"""Caching with bids for replicas at other nodes: some equilibrium is optimal, whatever distances, demands and placement costs.
 
@@ -328,10 +299,6 @@ def _hardly_asking(nodes: int, size: int) -> CachingGame:
 
 def _one_asking(nodes: int, size: int) -> CachingGame:
     return instances.caching_complete(nodes, demand=[1.0] + [1.0 / whole(size, "size", 1)] * (nodes - 1))
-
-
-def _just_too_near(nodes: int, size: int) -> CachingGame:
-    return instances.caching_two_clusters(nodes, 1.0 + whole(size, "size", 1))
 
 
 def _far_off(

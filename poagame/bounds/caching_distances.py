@@ -18,6 +18,7 @@ from poagame.bounds.record import PoaBound
 from poagame.games.caching import CachingGame
 from poagame.games.checks import positive, whole
 from poagame.games.instances import caching_clusters as instances
+from poagame.games.instances.caching import caching_two_clusters as caching_two_clusters_game
 
 OWN = "own proof"
 
@@ -105,6 +106,35 @@ def caching_clusters_best(nodes: int, gpus_per_node: int, ratio: float = math.in
     )
 
 
+def caching_two_clusters(nodes: int) -> PoaBound:
+    r"""Two clusters of colocated nodes, unit demands: even the *best* equilibrium may cost (1 + ⌊n/2⌋)/2 times the optimum.
+
+    With the clusters D apart, D < α, every equilibrium has one replica. It costs at least α + D s with s ≤ ⌊n/2⌋ nodes in the smaller
+    cluster, and two replicas cost 2α: the ratio is at most :math:`(1 + s D / \alpha)/2 < (1 + s)/2`, approached as D tends to α. With
+    D ≥ α an optimum with a replica in each cluster is an equilibrium. So on metrics at large the price of stability is of order n,
+    as the price of anarchy is.
+
+    Raises
+    ------
+    InvalidInput
+        If nodes is no whole number of at least 2.
+    """
+    n = whole(nodes, "nodes", 2)
+    return PoaBound(
+        (1 + n // 2) / 2,
+        "pure",
+        f"selfish caching, {n} nodes in two colocated clusters, unit demands, one placement cost",
+        _buildable(n),
+        "own proof; order n is chun2004",
+        "caching_two_clusters",
+        "price of stability",
+        approach=partial(_just_too_near, n) if _buildable(n) else None,
+        remark="approached as the distance of the clusters tends to the placement cost, never attained for n >= 4"
+        if _buildable(n)
+        else NOT_BUILT,
+    )
+
+
 def caching_spread(nodes: int, ratio: float) -> PoaBound:
     r"""Any distances of which the largest is R times the smallest, unit demands: price of anarchy n R/(n + R − 1), below n and R.
 
@@ -179,3 +209,7 @@ def _at_worst(cliques: int, size: int, ratio: float) -> CachingGame:
 
 def _just_above(cliques: int, size: int, ratio: float, steps: int) -> CachingGame:
     return instances.caching_hierarchy(cliques, size, 1.0 / ratio, 1.0, 1.0 + 1.0 / whole(steps, "size", 1))
+
+
+def _just_too_near(nodes: int, size: int) -> CachingGame:
+    return caching_two_clusters_game(nodes, 1.0 + whole(size, "size", 1))

@@ -88,7 +88,7 @@ ENTRIES: Mapping[str, Mapping[Callable[..., PoaBound], tuple[dict[str, Any], ...
         caching.caching_line: ({"nodes": 8}, {"nodes": 256}),
         caching.caching_ring: ({"nodes": 12},),
         caching.caching_grid: ({"rows": 3},),
-        caching.caching_two_clusters: ({"nodes": 8},),
+        caching_distances.caching_two_clusters: ({"nodes": 8},),
         caching_distances.caching_clusters: (
             {"nodes": 2, "gpus_per_node": 4, "ratio": 10.0},
             {"nodes": 8, "gpus_per_node": 8, "ratio": 10.0},

@@ -24,16 +24,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, FloatArray, IntArray, require
-from poagame.errors import InvalidInput
 from poagame.games.caching_input import (
     capacities,
     fixed_choices,
     is_metric,
     one_each,
-    refuse,
+    placement,
+    refuse_no_room,
     refuse_overflow,
     require_metric,
     short,
+    subsidies,
 )
 from poagame.games.caching_input import distances as as_distances
 from poagame.games.graph_distance import graph_distance
@@ -155,13 +156,11 @@ class CachingGame(NamedGame):
         require(bool((self.demand > 0).any()), "demand is 0 everywhere: give a node something to ask for")
         self.tiers = ONE_TIER if tiers is None else tiers
         self.miss_cost = one_each(miss_cost, "miss_cost", n, infinite=True)
-        self.subsidy = one_each(subsidy, "subsidy", n, negative=True)
-        refuse(self.subsidy, self.subsidy > self.placement_cost, "subsidy must be at most the placement cost")
-        reads = (self.distance, self.miss_cost, self.tiers.access)
-        refuse_overflow(self.demand, reads, self.placement_cost, self.tiers.price)
+        self.subsidy = subsidies(subsidy, self.placement_cost)
+        refuse_overflow(self)
         self.capacity = None if capacity is None else capacities(capacity, n, len(self.tiers))
         self.fixed = None if fixed is None else fixed_choices(fixed, self.demand.shape, len(self.tiers))
-        self._require_room()
+        refuse_no_room(self)
 
     @classmethod
     def from_networkx(
@@ -269,26 +268,7 @@ class CachingGame(NamedGame):
         InvalidInput
             If its last axes are not those of demand, or an entry is no whole number in 0 … T.
         """
-        try:
-            given = np.asarray(profile)
-        except ValueError as error:  # ragged
-            raise InvalidInput(f"a profile holds whole numbers; got {profile!r:.80}") from error
-        if given.dtype.kind not in "biuf":  # no `require`: writing out a large array takes longer than the checks
-            raise InvalidInput(f"a profile holds whole numbers; got {profile!r:.80}")
-        shape = self.demand.shape
-        require(
-            given.shape[len(given.shape) - len(shape) :] == shape,
-            f"a profile names what each node holds, in the shape {shape} of demand; got shape {given.shape}",
-        )
-        require(bool(np.isfinite(given).all()), "a profile holds whole numbers; got NaN or infinity")
-        array = given.astype(np.int64)
-        require(bool((array == given).all()), "a profile holds whole numbers: 0 for nothing, t for tier t")
-        if array.size and (array.min() < 0 or array.max() > self.num_tiers):
-            raise InvalidInput(
-                f"actions are 0 … {self.num_tiers} (0 holds nothing, t a copy in tier t); the profile holds "
-                f"{array.min()} … {array.max()}"
-            )
-        return array
+        return placement(profile, self.demand.shape, self.num_tiers)
 
     def other_read_cost(self, profile: ArrayLike) -> FloatArray:
         """What a unit of demand costs a node that does not hold the object, in the shape of the profile.
@@ -382,7 +362,7 @@ class CachingGame(NamedGame):
             As of `fixed`.
         """
         game = self._with(fixed=fixed_choices(choices, self.demand.shape, self.num_tiers))
-        game._require_room()
+        refuse_no_room(game)
         return game
 
     def subsidised(self, subsidy: ArrayLike) -> CachingGame:
@@ -393,9 +373,9 @@ class CachingGame(NamedGame):
         InvalidInput
             As of `subsidy`.
         """
-        each = one_each(subsidy, "subsidy", self.num_players, negative=True)
-        refuse(each, each > self.placement_cost, "subsidy must be at most the placement cost")
-        return self._with(subsidy=each)
+        game = self._with(subsidy=subsidies(subsidy, self.placement_cost))
+        refuse_overflow(game)
+        return game
 
     def limited(self, capacity: ArrayLike | None) -> CachingGame:
         """Return the game with another capacity; None lifts all limits.
@@ -407,7 +387,7 @@ class CachingGame(NamedGame):
         """
         room = None if capacity is None else capacities(capacity, self.num_players, self.num_tiers)
         game = self._with(capacity=room)
-        game._require_room()
+        refuse_no_room(game)
         return game
 
     def numbered(self) -> NumberedStores:
@@ -446,29 +426,6 @@ class CachingGame(NamedGame):
         for name, value in fields.items():
             object.__setattr__(game, name, value)
         return game
-
-    def _require_room(self) -> None:
-        """Refuse a game in which somebody pays infinitely much whatever anybody does, for lack of places or of reach."""
-        if self.fixed is not None and self.capacity is not None:
-            held = np.where(np.asarray(self.fixed) < 0, 0, self.fixed)
-            refuse(held, ~_spread(self.has_room(held), held), "fixed choices hold more than the capacity of a node")
-        if np.isfinite(self.miss_cost).all() or (self.capacity is None and self.fixed is None):
-            return
-        choosing = np.ones(self.demand.shape, dtype=bool) if self.fixed is None else np.asarray(self.fixed) != 0
-        room = np.full(self.num_players, np.inf) if self.capacity is None else np.asarray(self.capacity).sum(axis=1)
-        choosing, asked = (a if self.has_objects else a[:, None] for a in (choosing, np.asarray(self.demand) > 0))
-        for i in np.flatnonzero(np.isinf(self.miss_cost) & asked.any(axis=1)):
-            near = np.isfinite(self.distance[i])
-            lost = asked[i] & ~(choosing & near[:, None] & (room > 0)[:, None]).any(axis=0)
-            require(
-                not lost.any() and room[near].sum() >= asked[i].sum(),
-                f"node {i} asks for {int(asked[i].sum())} objects and nobody within its reach can hold them all: give miss_cost, what a "
-                "unit of demand costs without a copy, or more capacity",
-            )
-
-
-def _spread(fits: np.ndarray, like: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(fits[:, None], like.shape) if like.ndim == 2 else fits
 
 
 def _code(value: Any) -> str:

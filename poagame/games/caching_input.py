@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import BoolArray, FloatArray, IntArray, require
+from poagame._arrays import Array, BoolArray, FloatArray, IntArray, require
 from poagame.errors import InvalidInput
 from poagame.games.detours import first_detour
+
+if TYPE_CHECKING:
+    from poagame.games.caching import CachingGame
 
 LARGEST = 1e300
 """Largest finite number that a game is given, and largest cost that it may come to, so that sums of them stay finite."""
@@ -20,7 +23,7 @@ ROUNDING = 1e-12
 
 
 def distances(value: ArrayLike) -> FloatArray:
-    """`value` as [n, n] ≥ 0 with zeros on the diagonal; infinite entries pass."""
+    """`value` as [n, n] ≥ 0 with zeros on the diagonal, read-only; infinite entries pass."""
     between = numbers(value, "distance")
     require(
         between.ndim == 2 and between.shape[0] == between.shape[1] and between.size > 0,
@@ -28,7 +31,7 @@ def distances(value: ArrayLike) -> FloatArray:
     )
     refuse(between, between < 0, "distance must be >= 0 (infinite where a holder cannot be reached)")
     refuse(between, (between != 0) & np.eye(len(between), dtype=bool), "distance must be 0 on the diagonal")
-    return between
+    return read_only(between)
 
 
 def is_metric(distance: FloatArray) -> bool:
@@ -72,7 +75,7 @@ def one_each(
     infinite: bool = False,
     negative: bool = False,
 ) -> FloatArray:
-    """`value` as [n], a number standing for all; [n, K] passes if objects do."""
+    """`value` as [n], a number standing for all, read-only; [n, K] passes if objects do."""
     array = numbers(value, name)
     rows = objects and array.ndim == 2 and len(array) == nodes and array.shape[1] > 0
     require(
@@ -86,11 +89,11 @@ def one_each(
         bad,
         f"{name} must be {'' if infinite else 'finite'}{'' if infinite or negative else ' and '}{'' if negative else '>= 0'}",
     )
-    return array if rows else np.broadcast_to(array, (nodes,)).copy()
+    return read_only(array if rows else np.broadcast_to(array, (nodes,)).copy())
 
 
 def capacities(value: ArrayLike, nodes: int, tiers: int) -> IntArray:
-    """`value` as [n, T] int64; a number stands for all tiers of all nodes, [T] for all nodes."""
+    """`value` as [n, T] int64, read-only; a number stands for all tiers of all nodes, [T] for all nodes."""
     array = numbers(value, "capacity")
     require(
         array.shape in ((), (tiers,), (nodes, tiers)),
@@ -102,16 +105,37 @@ def capacities(value: ArrayLike, nodes: int, tiers: int) -> IntArray:
         "capacity is below one object everywhere: nobody could hold anything; leave capacity=None for no limits",
     )
     # more than any game has objects, and few enough to be summed over all nodes
-    return np.broadcast_to(np.minimum(array, 2.0**40).astype(np.int64), (nodes, tiers)).copy()
+    return read_only(np.broadcast_to(np.minimum(array, 2.0**40).astype(np.int64), (nodes, tiers)).copy())
 
 
 def fixed_choices(value: ArrayLike, shape: tuple[int, ...], tiers: int) -> IntArray:
-    """`value` as int64 of that shape, −1 … T."""
+    """`value` as int64 of that shape, −1 … T, read-only."""
     array = numbers(value, "fixed")
     require(array.shape == shape, f"fixed must have the shape {shape} of demand; got shape {array.shape}")
     inside = (array >= -1) & (array <= tiers) & (array == np.floor(array))
     refuse(array, ~inside, f"fixed is -1 where a node chooses, else 0 … {tiers}")
-    return array.astype(np.int64)
+    return read_only(array.astype(np.int64))
+
+
+def placement(value: ArrayLike, shape: tuple[int, ...], tiers: int) -> IntArray:
+    """`value` as a profile, int64 whose last axes are `shape`, 0 … T."""
+    try:
+        given = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise InvalidInput(f"a profile holds whole numbers; got {value!r:.80}") from error
+    if given.dtype.kind not in "biuf":  # no `require`: writing out a large array takes longer than the checks
+        raise InvalidInput(f"a profile holds whole numbers; got {value!r:.80}")
+    require(
+        given.shape[len(given.shape) - len(shape) :] == shape,
+        f"a profile names what each node holds, in the shape {shape} of demand; got shape {given.shape}",
+    )
+    require(bool(np.isfinite(given).all()), "a profile holds whole numbers; got NaN or infinity")
+    require(bool((np.floor(given) == given).all()), "a profile holds whole numbers: 0 for nothing, t for tier t")
+    if given.size and (given.min() < 0 or given.max() > tiers):  # before the cast, which would overflow
+        raise InvalidInput(
+            f"actions are 0 … {tiers} (0 holds nothing, t a copy in tier t); the profile holds {given.min():g} … {given.max():g}"
+        )
+    return given.astype(np.int64)
 
 
 def numbers(value: ArrayLike, name: str) -> FloatArray:
@@ -134,14 +158,49 @@ def refuse(array: Any, bad: Any, message: str) -> None:
         raise InvalidInput(f"{message}; {f'entry {where}' if where else 'it'} is {array[where]}")
 
 
-def refuse_overflow(
-    demand: FloatArray, reads: tuple[FloatArray, ...], placement: FloatArray, price: FloatArray
-) -> None:
-    """Refuse numbers so large that what all nodes pay together might not be finite; `reads` are added up."""
+def subsidies(value: ArrayLike, placement_cost: Array) -> FloatArray:
+    """`value` as [n], at most the placement cost, read-only."""
+    each = one_each(value, "subsidy", len(placement_cost), negative=True)
+    refuse(each, each > placement_cost, "subsidy must be at most the placement cost")
+    return each
+
+
+def refuse_overflow(game: CachingGame) -> None:
+    """Refuse numbers so large that what all nodes pay together, a charge included, might not be finite."""
+    reads = (game.distance, game.miss_cost, game.tiers.access)
     with np.errstate(over="ignore"):
         read = sum(np.max(a, where=np.isfinite(a), initial=0.0) for a in reads)
-        total = demand.sum() * read + placement.sum() * np.max(price) * (demand.size / len(demand))
+        places = (game.placement_cost + np.maximum(-np.asarray(game.subsidy), 0.0)).sum() * game.num_objects
+        total = game.demand.sum() * read + places * np.max(game.tiers.price)
     require(bool(total <= LARGEST), f"costs of this game may come to more than {LARGEST:g}; give them in a larger unit")
+
+
+def refuse_no_room(game: CachingGame) -> None:
+    """Refuse a game in which somebody pays infinitely much whatever anybody does, for lack of places or of reach."""
+    if game.fixed is not None and game.capacity is not None:
+        held = np.where(np.asarray(game.fixed) < 0, 0, game.fixed)
+        fits = game.has_room(held)
+        over = ~(fits[:, None] if game.has_objects else fits) & np.ones(held.shape, dtype=bool)
+        refuse(held, over, "fixed choices hold more than the capacity of a node")
+    if np.isfinite(game.miss_cost).all() or (game.capacity is None and game.fixed is None):
+        return
+    choosing = np.ones(game.demand.shape, dtype=bool) if game.fixed is None else np.asarray(game.fixed) != 0
+    room = np.full(game.num_players, np.inf) if game.capacity is None else np.asarray(game.capacity).sum(axis=1)
+    choosing, asked = (a if game.has_objects else a[:, None] for a in (choosing, np.asarray(game.demand) > 0))
+    for i in np.flatnonzero(np.isinf(game.miss_cost) & asked.any(axis=1)):
+        near = np.isfinite(game.distance[i])
+        lost = asked[i] & ~(choosing & near[:, None] & (room > 0)[:, None]).any(axis=0)
+        require(
+            not lost.any() and room[near].sum() >= asked[i].sum(),
+            f"node {i} asks for {int(asked[i].sum())} objects and nobody within its reach can hold them all: give miss_cost, what a "
+            "unit of demand costs without a copy, or more capacity",
+        )
+
+
+def read_only(array: Any) -> Any:
+    """An array of the caller's own, from now on for reading."""
+    array.flags.writeable = False
+    return array
 
 
 def short(value: FloatArray) -> float | list[float]:

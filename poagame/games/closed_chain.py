@@ -72,7 +72,7 @@ def closed_chain(prefill_workers: int, service_ms: float, decode_ms: ArrayLike) 
     --------
     One request: it takes both times, one after the other.
 
-    >>> closed_chain(1, 10.0, [30.0]).latency_ms
+    >>> round(closed_chain(1, 10.0, [30.0]).latency_ms, 9)
     40.0
     """
     p, s = whole(prefill_workers, "prefill_workers", 1), positive(service_ms, "service_ms")

@@ -60,6 +60,8 @@ class CoupledState:
     routing: IntArray
 
     def __post_init__(self) -> None:
+        pools = np.asarray(self.split).shape
+        require(pools == (2,), f"split is two numbers, of prefill and decode workers; got {self.split!r:.60}")
         p, d = (whole(n, "workers of a split", 1) for n in self.split)
         object.__setattr__(self, "split", (p, d))
         for name in ("placement", "routing"):
@@ -71,6 +73,10 @@ class CoupledState:
         require(
             self.placement.ndim == 2 and len(self.placement) == d,
             f"placement is [{d}, K], a row for each decode worker; got shape {self.placement.shape}",
+        )
+        require(
+            bool((self.placement >= 0).all()),
+            "placement holds 0 for nothing, t for a copy in tier t; got a negative number",
         )
         require(self.routing.ndim == 1 and self.routing.size > 0, f"routing is [N]; got shape {self.routing.shape}")
         inside = self.routing.min() >= 0 and self.routing.max() < d

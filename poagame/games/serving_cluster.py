@@ -87,12 +87,18 @@ class ServingCluster:
     """[N] ms a token in a batch of 1 … N."""
 
     def __post_init__(self) -> None:
+        require(
+            np.ndim(self.group_sizes) == 1 and len(self.group_sizes) > 0,
+            f"group_sizes lists the requests of at least one group; got {self.group_sizes!r:.60}",
+        )
         sizes = tuple(whole(n, "group_sizes", 1) for n in self.group_sizes)
-        require(len(sizes) > 0, "a cluster serves at least one group of requests")
         object.__setattr__(self, "group_sizes", sizes)
         object.__setattr__(self, "budget", whole(self.budget, "budget", 1))
+        require(
+            np.shape(self.gpus_per_worker) == (2,),
+            f"gpus_per_worker is of prefill and decode; got {self.gpus_per_worker!r:.60}",
+        )
         size = tuple(whole(n, "gpus_per_worker", 1) for n in self.gpus_per_worker)
-        require(len(size) == 2, f"gpus_per_worker is of prefill and decode; got {self.gpus_per_worker!r}")
         object.__setattr__(self, "gpus_per_worker", size)
         require(
             sum(size) <= self.budget,
@@ -148,7 +154,19 @@ class ServingCluster:
 
 
 def loads(cluster: ServingCluster, state: CoupledState) -> IntArray:
-    """[d, K] requests of each group at each decode worker."""
+    """[d, K] requests of each group at each decode worker.
+
+    Raises
+    ------
+    InvalidInput
+        If the state is not one of the cluster: of other numbers of requests or groups, or with more prefixes than a cache holds.
+    """
+    given, wanted = (len(state.routing), state.placement.shape[1]), (cluster.num_requests, cluster.num_groups)
+    require(given == wanted, f"the cluster has {wanted[0]} requests in {wanted[1]} groups; the state has {given}")
+    most = int((state.placement > 0).sum(axis=1).max())
+    require(
+        most <= cluster.places, f"a cache holds {cluster.places} prefixes; the state's placement keeps {most} in one"
+    )
     count = np.zeros((state.split[1], cluster.num_groups), dtype=np.int64)
     np.add.at(count, (state.routing, cluster.group), 1)
     return count
@@ -315,7 +333,7 @@ def coupled_serving(cluster: ServingCluster) -> CoupledGame:
     >>> cluster = ServingCluster(3, [4, 4], itl=lambda n: 6.0 + 0.1 * n)
     >>> game = coupled_serving(cluster)
     >>> round(game.social_cost(cluster.start((1, 2))), 1)
-    822.6
+    841.9
     """
     return CoupledGame(
         resource=lambda state: resource_layer(cluster, state),

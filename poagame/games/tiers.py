@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import Array, as_floats, require
-from poagame.games.caching_input import numbers
+from poagame.games.caching_input import numbers, read_only
 
 
 class Tiers(eqx.Module):
@@ -69,7 +69,7 @@ def _each(value: ArrayLike, name: str, tiers: int) -> Array:
     array = as_floats(numbers(value, f"{name} of tiers"), f"{name} of tiers")
     require(array.shape == (tiers,), f"{name} must be one number for each of {tiers} tiers; got shape {array.shape}")
     require(bool((array >= 0).all()), f"{name} of tiers must be >= 0; got {array.tolist()}")
-    return array
+    return read_only(array)
 
 
 ONE_TIER = Tiers(("copy",), [1.0], [0.0])

@@ -6,14 +6,18 @@ reproducibly.
 
 from poagame.plotting.curves import plot_curves, plot_heat_map, plot_knee, plot_latency_fit, plot_small_multiples
 from poagame.plotting.placement import plot_placements
+from poagame.plotting.resource import plot_generalised, plot_shares, plot_split_map
 from poagame.plotting.style import save
 
 __all__ = [
     "plot_curves",
+    "plot_generalised",
     "plot_heat_map",
     "plot_knee",
     "plot_latency_fit",
     "plot_placements",
+    "plot_shares",
     "plot_small_multiples",
+    "plot_split_map",
     "save",
 ]

@@ -26,6 +26,9 @@ _LETTERS = 12.0
 _ENTRY = 1.6
 """Inches that an entry of the legend takes."""
 
+_LINE = 0.2
+"""Inches that a line of the titles or of the legend takes."""
+
 _ENLARGED = 1.35
 """Side of a panel for few nodes, in inches for each unit of √nodes, between limits."""
 
@@ -73,16 +76,20 @@ def plot_placements(
     side = float(np.clip(_ENLARGED * np.sqrt(game.num_players), 2.6, 6.0))
     span = np.ptp(topology.position, axis=0)
     tall = float(np.clip(span[1] / span[0] if span[0] > 0 else 1.0, 0.25, 1.0)) * side
+    profiles = {name: game.as_profile(profile) for name, profile in placements.items()}
+    for held in profiles.values():
+        require(held.shape == game.demand.shape, f"a panel shows one profile {game.demand.shape}; got {held.shape}")
+    titles = [
+        fill(f"{name}: cost {game.social_cost(held):.5g}", int(_LETTERS * side)) for name, held in profiles.items()
+    ]
+    columns = max(1, min(game.num_tiers + 1, int(side * len(placements) / _ENTRY)))
+    lines = 1 + max(words.count("\n") for words in titles) + -(-(game.num_tiers + 1) // columns) + bool(title)
     with house_style():
-        figure = Figure(figsize=(side * len(placements), tall + 0.75), layout="constrained")
+        figure = Figure(figsize=(side * len(placements), tall + 0.25 + _LINE * lines), layout="constrained")
         panels = figure.subplots(1, len(placements), squeeze=False)[0]
-        for ax, (name, profile) in zip(panels, placements.items(), strict=True):
-            held = game.as_profile(profile)
-            require(held.shape == game.demand.shape, f"a panel shows one profile {game.demand.shape}; got {held.shape}")
-            words = fill(f"{name}: cost {game.social_cost(held):.5g}", int(_LETTERS * side))
+        for ax, words, held in zip(panels, titles, profiles.values(), strict=True):
             ax.set_title(words, loc="left")
             _draw(ax, topology, game, held[:, shown] if game.has_objects else held, shown)
-        columns = max(1, min(game.num_tiers + 1, int(side * len(placements) / _ENTRY)))
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=columns, fontsize=7.5)
         figure.suptitle(title, x=0.01, ha="left", fontsize=10)
@@ -104,12 +111,14 @@ def _draw(ax: Axes, topology: Topology, game: CachingGame, held: IntArray, objec
         colour, mark = COLOURS[tier % len(COLOURS)], MARKERS[tier % len(MARKERS)]
         label = "holds a copy" if game.num_tiers == 1 else f"copy in {name}"
         ax.scatter(*at[held == tier].T, s=size, color=colour, marker=mark, zorder=4, label=label)
-    ax.set_aspect("equal")
+    # the panel keeps its width, which its title needs, also where the drawing is narrow
+    ax.set_aspect("equal", adjustable="datalim")
     # marks are whole also where all nodes lie on a line
     low, high = at.min(axis=0), at.max(axis=0)
     room = 0.08 * float((high - low).max() or 1.0)
-    ax.set_xlim(low[0] - room, high[0] + room)
-    ax.set_ylim(low[1] - room, high[1] + room)
+    ax.margins(0.0)
+    ax.update_datalim([tuple(low - room), tuple(high + room)])
+    ax.autoscale_view()
     ax.grid(visible=False)
     ax.set_axis_off()
 

@@ -9,17 +9,18 @@ from typing import Any
 from poagame._arrays import require
 from poagame.estimator.knee import Knee
 from poagame.estimator.levels import knee_of_levels
-from poagame.measured import DecisionTable, RequestTable
+from poagame.measured import DecisionTable, RequestTable, fit_latency
 from poagame.plotting import plot_knee
-from poagame.reproduce.b200 import b200_sections, measured_fits
+from poagame.reproduce.b200 import MAIN_SERIES, b200_sections, measured_fits
 from poagame.reproduce.caching import caching_sections
 from poagame.reproduce.classical import classical_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
+from poagame.reproduce.resource import resource_sections
 from poagame.reproduce.section import Section, check_folder, write_report
 from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 65
+NUM_STEPS = 74
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\
@@ -43,12 +44,14 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Pa
     check_folder(out)
     require(trace is None or trace.is_file(), f"no such file: {trace}; give a trace with block hashes, or none")
     sweep, fits = measured_fits(step)
+    itl = fit_latency(sweep, "tabulated", metric="itl_ms", where={"series": MAIN_SERIES}).latency
     sections = [
         *b200_sections(sweep, fits, step),
         tight_section(sweep, step),
         *dynamo_sections(step),
         *classical_sections(fits, step),
         *caching_sections(step, trace),
+        *resource_sections(itl, step),
     ]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)

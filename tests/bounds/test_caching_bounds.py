@@ -14,6 +14,7 @@ from hypothesis import given, settings
 import poagame as pg
 from poagame.anarchy.payments import payment_anarchy
 from poagame.bounds import caching as bounds
+from poagame.bounds.caching_distances import caching_two_clusters
 from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.caching import CachingGame
@@ -34,7 +35,7 @@ ATTAINED: list[PoaBound] = [
 APPROACHED: list[PoaBound] = [
     *(bounds.caching_weighted(n) for n in (2, 3, 8)),
     *(bounds.caching_complete_unequal(n) for n in (2, 3, 8)),
-    *(bounds.caching_two_clusters(n) for n in (4, 5, 8)),
+    *(caching_two_clusters(n) for n in (4, 5, 8)),
 ]
 
 
@@ -226,7 +227,7 @@ CALLS: list[Callable[[Any], PoaBound]] = [
     bounds.caching_line,
     bounds.caching_ring,
     bounds.caching_grid,
-    bounds.caching_two_clusters,
+    caching_two_clusters,
 ]
 
 

@@ -2,7 +2,8 @@
 
 from poagame.games.attainment.base import Attainment, Curve, Exponential, LoadedAttainment, Quadratic
 from poagame.games.attainment.decode import DecodeBatch
-from poagame.games.attainment.erlang import deterministic_wait, erlang_c, exponential_wait
+from poagame.games.attainment.erlang import erlang_c, exponential_wait
+from poagame.games.attainment.fixed_service import deterministic_wait
 from poagame.games.attainment.shape import Shape, shape
 from poagame.games.attainment.waiting import PrefillQueue
 

@@ -34,13 +34,16 @@ CHUNK = 4_000_000
 class DecodeBatch:
     """Share of requests that join a batch fast enough: itl(batch) ≤ target; of those that wait, a full one. A `LoadedAttainment`.
 
+    Where itl rises with the batch the share rises with the workers. Where small batches are the slow ones, as in some measurements, it may
+    fall. If a full batch is fast enough all batches may be, and the share jumps from 0 to 1 at the workers that keep up.
+
     Parameters
     ----------
     arrival_rate : float
         Requests a second, ≥ 0.
     itl : Latency or callable
         ms a token by the requests in the batch, 1 … max_batch, positive; it need not rise. A `Latency` of one resource, such as
-        `poagame.fit_latency` makes of measured rows.
+        `poagame.fit_latency` makes of measured rows; beyond their largest load it extrapolates, so keep max_batch below.
     target_ms : float
         Of ITL, ms.
     output_tokens : float
@@ -58,6 +61,15 @@ class DecodeBatch:
     >>> decode = DecodeBatch(2.0, lambda n: 9.0 + 0.1 * n, target_ms=10.0, output_tokens=500.0)
     >>> decode([1.0, 2.0]).round(4).tolist(), decode.throughput([0.01, 1.0]).round(3).tolist()
     ([0.4513, 0.9718], [0.148, 2.0])
+
+    From measured rows:
+
+    >>> import poagame as pg
+    >>> sweep = pg.read_sweep(pg.shipped.path("measured_b200_llama31_70b"))
+    >>> row = "b200_sxm meta-llama/Llama-3.1-70B trtllm fp8 TP4 agg 1024/1024"
+    >>> itl = pg.fit_latency(sweep, "tabulated", where={"series": row}).latency
+    >>> DecodeBatch(10.0, itl, target_ms=9.0, output_tokens=1024, max_batch=128)([1.0, 2.0, 3.0]).round(4).tolist()
+    [0.0, 0.7427, 0.9998]
     """
 
     arrival_rate: float
@@ -74,6 +86,11 @@ class DecodeBatch:
             object.__setattr__(self, name, positive(getattr(self, name), name))
         object.__setattr__(self, "max_batch", whole(self.max_batch, "max_batch", 1, 100_000))
         object.__setattr__(self, "batch_itl", token_times(self.itl, self.max_batch))
+        least, most = float(self.batch_itl.min()), float(self.batch_itl.max())
+        require(
+            1e-290 / self.output_tokens < least and most < 1e290 / self.output_tokens,
+            f"output_tokens of {self.output_tokens:g} at {least:g} to {most:g} ms each leave the range of floats",
+        )
 
     def __call__(self, workers: ArrayLike) -> FloatArray:
         """Share in time with so many workers."""
@@ -86,12 +103,15 @@ class DecodeBatch:
     def derivative(self, workers: ArrayLike) -> FloatArray:
         """Gain by a worker more: the covariance of the number in a worker with being in time, over −c."""
         c = as_floats(workers, "workers")
-        good, mean, both = self._moments(c, self.arrival_rate)
-        return np.where(c > 0, (good * mean - both) / np.where(c > 0, c, 1.0), 0.0)
+        _, covariance = self._moments(c, self.arrival_rate)
+        return np.where(c > 0, -covariance / np.where(c > 0, c, 1.0), 0.0)
 
     def throughput(self, workers: ArrayLike) -> FloatArray:
         """Requests a second that so many workers finish."""
-        return np.minimum(self.arrival_rate, as_floats(workers, "workers") * self._rates()[-1] * 1000.0)
+        c = as_floats(workers, "workers")
+        require(bool((c >= 0).all()), "workers must be nonnegative")
+        with np.errstate(over="ignore"):
+            return np.minimum(self.arrival_rate, c * (self._rates()[-1] * 1000.0))
 
     def at_rate(self, arrival_rate: float) -> Self:
         """Return the same workers under another rate."""
@@ -101,18 +121,20 @@ class DecodeBatch:
         """[M] requests a ms that a worker finishes, by its batch."""
         return np.arange(1, self.max_batch + 1) / (self.output_tokens * self.batch_itl)
 
-    def _moments(self, workers: ArrayLike, arrival_rate: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """P(in time), E n, E[n; in time], n what an arrival finds; 0 where workers cannot keep up."""
+    def _moments(self, workers: ArrayLike, arrival_rate: ArrayLike) -> tuple[FloatArray, FloatArray]:
+        """P(in time) and its covariance with the number that an arrival finds; 0 where workers cannot keep up."""
         c, lam = np.broadcast_arrays(as_floats(workers, "workers"), as_floats(arrival_rate, "arrival_rate"))
         require(bool((c >= 0).all() and (lam >= 0).all()), "workers and arrival rates must be nonnegative")
-        flat = lam.ravel() / 1000.0 / np.maximum(c.ravel(), 1e-300)
+        some = c.ravel() > 0
+        with np.errstate(over="ignore"):
+            each = np.where(some, lam.ravel() / 1000.0 / np.where(some, c.ravel(), 1.0), np.inf)
         most = max(1, CHUNK // (self.max_batch + 1))
-        parts = [self._of(flat[k : k + most]) for k in range(0, max(flat.size, 1), most)]
-        good, mean, both = (np.concatenate(p).reshape(c.shape) for p in zip(*parts, strict=True))
-        return good, mean, both
+        parts = [self._of(each[k : k + most]) for k in range(0, max(each.size, 1), most)]
+        share, covariance = (np.concatenate(p).reshape(c.shape) for p in zip(*parts, strict=True))
+        return share, covariance
 
-    def _of(self, each: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """The three for arrivals a ms and worker."""
+    def _of(self, each: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Both for arrivals a ms and worker."""
         rates, m = self._rates(), self.max_batch
         stable = each < rates[-1] * (1.0 - 1e-12)
         lam = np.where(stable, each, 0.0)
@@ -120,17 +142,18 @@ class DecodeBatch:
             log_weight = np.arange(m + 1) * np.log(lam)[:, None] - np.concatenate([[0.0], np.cumsum(np.log(rates))])
         log_weight[:, 0] = 0.0  # also without arrivals, where 0 · log 0
         weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+        # all states from M on: a geometric tail, as large as 10^12 beside the others
         full = lam / rates[-1]
-        # all states from M on: a geometric tail
         tail = weight[:, -1] / (1.0 - full)
         tail_mean = tail * (m + full / (1.0 - full))
-        n = np.arange(m)
+        n, fast = np.arange(m), (self.batch_itl <= self.target_ms).astype(np.float64)
+        # what batches differ by from a full one: so the tail, which is full, drops out of both results
+        differ = fast - fast[-1]
         total = weight[:, :m].sum(axis=1) + tail
-        fast = self.batch_itl <= self.target_ms
-        good = weight[:, :m] @ fast + tail * fast[-1]
-        mean = weight[:, :m] @ n + tail_mean
-        both = weight[:, :m] @ (n * fast) + tail_mean * fast[-1]
-        return (stable * (good / total), stable * (mean / total), stable * (both / total))
+        share = weight[:, :m] @ differ / total
+        mean = (weight[:, :m] @ n + tail_mean) / total
+        covariance = weight[:, :m] @ (n * differ) / total - share * mean
+        return stable * np.clip(fast[-1] + share, 0.0, 1.0), stable * covariance
 
 
 def token_times(itl: Any, max_batch: int) -> FloatArray:

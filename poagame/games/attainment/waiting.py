@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from scipy.interpolate import PchipInterpolator
 
 from poagame._arrays import FloatArray, as_floats, require
-from poagame.errors import TooLarge
 from poagame.games.attainment.base import STEP
-from poagame.games.attainment.erlang import deterministic_wait, exponential_wait
+from poagame.games.attainment.erlang import exponential_wait
+from poagame.games.attainment.fixed_service import deterministic_wait, surely_enough
 from poagame.games.checks import positive
 
 Service = Literal["deterministic", "exponential"]
 
-MAX_WORKERS = 2_000
-"""Most loaded workers of a queue with fixed service times, whose distribution is computed for each number of them."""
+HUGE = 1e300
+"""Loads and waits beyond count as this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class PrefillQueue:
     r"""Share of prompts with TTFT = wait + service time ≤ target, of a queue with one line for all workers.
 
     "deterministic" is M/D/c: prompts of one length. Between whole numbers of workers the curve is a monotone cubic through the exact
-    values (ours, `scipy.interpolate.PchipInterpolator`). "exponential" is M/M/c with Erlang's formula for real c; the *mean* service time
-    stands for a prompt's own in TTFT, so that only the wait varies. Where the load is at least the workers the share is 0: the line grows
-    without end. A `LoadedAttainment`, S-shaped: 0 to the load, then steep, then concave.
+    values and 0 at the load (ours, `scipy.interpolate.PchipInterpolator`). "exponential" is M/M/c with Erlang's formula for real c; the
+    *mean* service time stands for a prompt's own in TTFT, so that only the wait varies. Where the load is at least the workers the share
+    is 0: the line grows without end. A `LoadedAttainment`, S-shaped: 0 to the load, then steep, then concave.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class PrefillQueue:
     InvalidInput
         If a time is not positive, the rate negative, or the service none of the two.
     TooLarge
-        If fixed service times are asked for and more than 2,000 workers are busy on average.
+        When called, for fixed service times and more than 100,000 workers, unless nearly all prompts find one free.
 
     Examples
     --------
@@ -114,10 +114,11 @@ class PrefillQueue:
         """Share in time with so many workers at other rates, both broadcast."""
         c, lam = np.broadcast_arrays(as_floats(workers, "workers"), as_floats(arrival_rate, "arrival_rate"))
         require(bool((c >= 0).all() and (lam >= 0).all()), "workers and arrival rates must be nonnegative")
-        wait = self.target_ms / self.service_ms - 1.0
+        wait = min(self.target_ms / self.service_ms - 1.0, HUGE)
         if wait < 0:
             return np.zeros(c.shape)
-        load = lam * (self.service_ms / 1000.0)
+        with np.errstate(over="ignore"):
+            load = np.minimum(lam * (self.service_ms / 1000.0), HUGE)
         if self.service == "exponential":
             return exponential_wait(c, load, wait)
         share = np.empty(c.shape)
@@ -131,11 +132,14 @@ class PrefillQueue:
         c = as_floats(workers, "workers")
         step = STEP * np.maximum(c, 1.0)
         low = np.maximum(c - step, np.where(c >= self._load, np.minimum(c, self._load), 0.0))
-        return (self(c + step) - self(low)) / (c + step - low)
+        return np.maximum(self(c + step) - self(low), 0.0) / (c + step - low)
 
     def throughput(self, workers: ArrayLike) -> FloatArray:
         """Prompts a second that so many workers finish."""
-        return np.minimum(self.arrival_rate, as_floats(workers, "workers") * (1000.0 / self.service_ms))
+        c = as_floats(workers, "workers")
+        require(bool((c >= 0).all()), "workers must be nonnegative")
+        with np.errstate(over="ignore"):
+            return np.minimum(self.arrival_rate, c * 1000.0 / self.service_ms)
 
     def at_rate(self, arrival_rate: float) -> Self:
         """Return the same workers under another rate."""
@@ -152,16 +156,15 @@ def rate(value: object) -> float:
 
 
 def _between(workers: FloatArray, load: float, wait: float) -> FloatArray:
-    """P(W ≤ wait) of M/D/c at real c: a monotone cubic through the values at whole c."""
-    if load > MAX_WORKERS:
-        raise TooLarge(
-            f"{load:,.0f} workers are busy on average, and fixed service times go to {MAX_WORKERS:,}; use service='exponential'"
-        )
-    sure = int(load + 12.0 * load**0.5 + 42.0)
-    first = max(0, min(int(load), int(workers.min(initial=sure))) - 2)
-    nodes = np.arange(first, min(sure, int(workers.max(initial=0.0)) + 4) + 1)
-    if len(nodes) < 2:
-        return np.ones(workers.shape)
-    values = np.array([deterministic_wait(int(c), load, wait) for c in nodes])
-    curve = PchipInterpolator(nodes, values, extrapolate=False)
-    return np.where(workers >= nodes[-1], values[-1], np.clip(curve(np.minimum(workers, nodes[-1])), 0.0, 1.0))
+    """P(W ≤ wait) of M/D/c at real c: a monotone cubic through 0 at the load and the values at whole c beyond."""
+    sure = max(surely_enough(load), int(load) + 2)
+    open_ = (workers > load) & (workers < sure)
+    share = np.where(workers > load, 1.0, 0.0)
+    if open_.any():
+        c = workers[open_]
+        # a cubic's slopes come from the nodes next to its ends, so that a value depends on no other that is asked for
+        near = np.unique(np.floor(c)[:, None] + np.arange(-1.0, 3.0))
+        nodes = np.concatenate([[load], near[near > load]])
+        values = [0.0, *(deterministic_wait(int(n), load, wait) for n in nodes[1:])]
+        share[open_] = np.clip(PchipInterpolator(nodes, values)(c), 0.0, 1.0)
+    return share

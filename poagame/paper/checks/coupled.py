@@ -19,8 +19,9 @@ ITL_MS = np.array([6.62, 6.99, 7.31, 7.95, 9.72, 13.21])
 """Measured ms a token by concurrency: B200, Llama-3.1-70B, fp8, TP4, aggregated serving of 1,024 in and out."""
 
 MODEL = (
-    "requests go round in a closed loop of ours: prefill a queue of exponential times with a mean of 13 ms (as modelled for 128 tokens on four "
-    "B200; half of it for the shared prefix), decode at the measured ITL of aggregated serving, splits held fixed as in the paper's runs"
+    "requests go round in a closed loop of ours: prefill a queue of exponential times with a mean of 13 ms (modelled, for 128 tokens "
+    "on four B200; half of it for the shared prefix), decode at the measured ITL of aggregated serving, splits held fixed as in the "
+    "paper's runs"
 )
 
 
@@ -62,8 +63,8 @@ def prefill_exhaustion(split: tuple[int, int] = (1, 5), requests: int = 224, mos
     share = row["routing_ms"] / loss if loss > 0 else 1.0
     figures = {"in_prefill": row["in_prefill"], "routing_share": share, "loss_ms": loss, "ttft_ms": row["ttft_ms"]}
     text = (
-        f"{split[0]}P/{split[1]}D with {requests} requests in flight: a request spends {100 * row['in_prefill']:.0f} % of its time at prefill (TTFT "
-        f"{row['ttft_ms']:.0f} ms); routing's share of the {loss:.0f} ms lost is {100 * share:.2g} %."
+        f"{split[0]}P/{split[1]}D with {requests} requests in flight: a request spends {100 * row['in_prefill']:.0f} % of its time at "
+        f"prefill (TTFT {row['ttft_ms']:.0f} ms); routing's share of the {loss:.0f} ms lost is {100 * share:.2g} %."
     )
     if row["in_prefill"] > 0.25 and share < most:
         text += " In deep saturation requests wait for prefill, and no router of decode workers could have helped."

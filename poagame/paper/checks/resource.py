@@ -56,7 +56,9 @@ def variational_is_unique(game: ResourceGame | None = None, shaped: ResourceGame
         f" Shares of requests in time are S-shaped in general: with prefill a queue there are {len(others)} such splits, {stable} of them "
         "generalised equilibria."
     )
-    assumption = "both pools' shares of requests in time are strictly concave in their GPUs over all splits (a queue's is not near its load)"
+    assumption = (
+        "both pools' shares of requests in time are strictly concave in their GPUs (a queue's is not near its load)"
+    )
     return Finding(Standing.HOLDS_UNDER, "theorem", text, assumption, shaped, figures=figures)
 
 

@@ -24,6 +24,7 @@ from poagame.certificates.nash import certify_nash
 from poagame.certificates.placement import best_store
 from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.checks import positive
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import equilibrium
 from poagame.solvers.caching.convergence import convergence
@@ -59,7 +60,7 @@ def stores_extremes(game: CachingGame, time_limit: float = 30.0) -> PureExtremes
     TooLarge
         If the programme has too many entries.
     InvalidInput
-        If `game` is no caching game.
+        If `game` is no caching game, or time_limit is not positive.
 
     Examples
     --------
@@ -69,6 +70,7 @@ def stores_extremes(game: CachingGame, time_limit: float = 30.0) -> PureExtremes
     (6.0, 4.0, True)
     """
     require(isinstance(game, CachingGame), f"stores_extremes is of a CachingGame; got {type(game).__name__}")
+    positive(time_limit, "time_limit")
     tried = convergence(game, NUM_STARTS)
     known = [s for s in (tried.worst, tried.best) if s is not None and _stable(game, s)]
     ends = [float(game.social_cost(s)) for s in known]

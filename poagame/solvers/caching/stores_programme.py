@@ -27,6 +27,7 @@ from poagame._arrays import FloatArray, IntArray, require
 from poagame.certificates.nash import TIE_RTOL
 from poagame.errors import Infeasible, TooLarge
 from poagame.games.caching import CachingGame
+from poagame.games.checks import positive
 from poagame.outcome import Outcome
 from poagame.solvers.caching import stores_compiled as compiled
 from poagame.solvers.caching.dynamics import empty, tables_of
@@ -230,7 +231,7 @@ def stores_optimum(game: CachingGame, time_limit: float = 30.0) -> Optimum:
     Raises
     ------
     InvalidInput
-        If `game` is no caching game.
+        If `game` is no caching game, or time_limit is not positive.
     Infeasible
         If limits leave a node without what it asks for in every placement.
     TooLarge
@@ -243,6 +244,7 @@ def stores_optimum(game: CachingGame, time_limit: float = 30.0) -> Optimum:
     social cost 4, lower bound 4 (optimal: the bound meets the cost)
     """
     require(isinstance(game, CachingGame), f"stores_optimum is of a CachingGame; got {type(game).__name__}")
+    positive(time_limit, "time_limit")
     begin = monotonic()
     programme = StoresProgramme(game)
     y, bound = programme.relaxed(time_limit)

@@ -166,7 +166,7 @@ def orbit(game: CoupledGame, start: CoupledState, num_steps: int = 200, response
     Raises
     ------
     InvalidInput
-        If num_steps is no whole number of at least 1, or start no state.
+        If num_steps is no whole number of at least 1, start no state, or the social cost NaN.
     """
     how, most = Response() if response is None else response, whole(num_steps, "num_steps", 1)
     if not isinstance(start, CoupledState):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -182,7 +182,9 @@ def orbit(game: CoupledGame, start: CoupledState, num_steps: int = 200, response
         met[memory] = k
         if k < most:
             states.append(step(game, states[-1], how, states[:-1]))
-    return Orbit(tuple(states), np.array([game.social_cost(s) for s in states]), transient, period)
+    cost = np.array([game.social_cost(s) for s in states], dtype=np.float64)
+    require(not np.isnan(cost).any(), "social_cost is NaN at a state of the orbit")
+    return Orbit(tuple(states), cost, transient, period)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

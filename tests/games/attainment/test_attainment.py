@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import exp, factorial
+from heapq import heappop, heappush
+from math import exp
 from typing import Any
 
 import numpy as np
@@ -65,28 +66,27 @@ def test_erlang_between_whole_numbers_lies_between(workers: float, share: float)
     assert float(erlang_c(above, load)) * (1 - 1e-9) <= value <= float(erlang_c(below, load)) * (1 + 1e-9)
 
 
-@pytest.mark.parametrize(("share", "wait"), [(0.5, 0.0), (0.5, 1.5), (0.8, 2.3), (0.9, 3.0), (0.99, 0.4)])
-def test_one_server_of_fixed_time(share: float, wait: float) -> None:
-    """Erlang's sum for M/D/1, whose terms alternate."""
-    terms = [(share * (k - wait)) ** k / factorial(k) * exp(-share * (k - wait)) for k in range(int(wait) + 1)]
-    assert deterministic_wait(1, share, wait) == pytest.approx((1 - share) * sum(terms), rel=1e-11)
+@pytest.mark.parametrize("spare", [1.0, 300.0, 5e4])
+def test_erlang_of_many_workers(spare: float) -> None:
+    """The recursion of 1/B, of positive terms; C is then small or near 1."""
+    workers, load = 100_000, 100_000 - spare
+    inverse = 1.0
+    for c in range(1, workers + 1):
+        inverse = min(1.0 + c / load * inverse, 1e300)
+    expected = workers / inverse / (spare + load / inverse)
+    assert float(erlang_c(workers, load)) == pytest.approx(expected, rel=1e-9, abs=1e-290)
 
 
-@pytest.mark.parametrize(("workers", "load"), [(2, 1.2), (3, 2.5), (6, 5.4)])
-def test_nobody_waits_in_a_dense_chain(workers: int, load: float) -> None:
-    """X' = (X − c)⁺ + Poisson, one service time apart, solved densely; P(W ≤ 0) = P(X < c) as arrivals see averages."""
-    size = 160
-    poisson = [exp(-load)]
-    for k in range(1, size):
-        poisson.append(poisson[-1] * load / k)
-    step = np.zeros((size, size))
-    for x in range(size):
-        left = max(x - workers, 0)
-        step[x, left:] = poisson[: size - left]
-    step[:, -1] += 1.0 - step.sum(axis=1)
-    system = np.vstack([step.T - np.eye(size), np.ones(size)])
-    law = np.linalg.lstsq(system, np.append(np.zeros(size), 1.0), rcond=None)[0]
-    assert deterministic_wait(workers, load, 0.0) == pytest.approx(law[:workers].sum(), abs=1e-9)
+@pytest.mark.parametrize(
+    ("workers", "load"), [(0.3, 0.1), (0.3, 0.299), (2.5, 1.0), (7.25, 6.0), (29.9, 25.0), (30.1, 25.0), (300.5, 280.0)]
+)
+def test_erlang_between_whole_numbers_by_its_integral(workers: float, load: float) -> None:
+    """1/B = a ∫ e^{−au} (1 + u)^c du [jagers1986], by the trapezoidal rule after u = e^x."""
+    x = np.linspace(-40.0, 9.0, 400_001)
+    u = np.exp(x)
+    inverse = load * float(np.exp(workers * np.log1p(u) - load * u + x).sum()) * (x[1] - x[0])
+    expected = workers / inverse / (workers - load * (1 - 1 / inverse))
+    assert float(erlang_c(workers, load)) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("service", ["deterministic", "exponential"])
@@ -173,7 +173,8 @@ def test_the_cubic_goes_through_the_exact_values() -> None:
 
 @pytest.mark.parametrize("curve", [PrefillQueue(0.0, 100.0, 200.0), DecodeBatch(0.0, itl, 9.0, 100.0)])
 def test_without_requests_all_are_in_time(curve: Any) -> None:
-    assert curve([1.0, 5.0]).tolist() == [1.0, 1.0]
+    """Of a pool with workers."""
+    assert curve([0.0, 1.0, 5.0]).tolist() == [0.0, 1.0, 1.0]
 
 
 def test_extremes_are_finite() -> None:
@@ -187,23 +188,88 @@ def test_extremes_are_finite() -> None:
         assert np.isfinite(curve.derivative([0.0, 1e-9, 1.0, 1e6])).all()
         assert share[0] == 0.0
     assert float(PrefillQueue(1.0, 100.0, 50.0)(5.0)) == 0.0  # a prompt takes longer than the target
+    assert float(PrefillQueue(1e6, 100.0, 200.0)(1e6)) == 1.0
     with pytest.raises(pg.TooLarge, match="exponential"):
-        PrefillQueue(1e6, 100.0, 200.0)(1e6)
+        PrefillQueue(1.2e6, 100.0, 200.0)(120_100.0)
 
 
-def test_next_to_the_edge_of_stability() -> None:
-    """Close to it nearly everybody waits, and P(W ≤ 0) is about proportional to what is left."""
-    assert deterministic_wait(1, 1 - 1e-6, 0.0) == pytest.approx(1e-6, rel=1e-3)
-    assert deterministic_wait(2, 2.0, 5.0) == 0.0
+@settings(max_examples=60)
+@given(
+    st.floats(0.01, 90.0),
+    st.floats(0.0, 3.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.1, 1.0),
+    st.sampled_from(["deterministic", "exponential"]),
+)
+def test_queues_between_whole_numbers_of_workers(
+    rate: float, patience: float, above: float, part: float, service: Service
+) -> None:
+    """0 to the load; then it rises with the workers and falls with the rate, also between whole numbers, where the cubic is ours."""
+    prefill = PrefillQueue(rate, 100.0, 100.0 * (1.0 + patience), service)
+    load = 0.1 * rate
+    assert prefill([0.3 * load, 0.999 * load, load]).tolist() == [0.0, 0.0, 0.0]
+    assert prefill(load * (1 + 1e-9)) < 1e-6
+    workers = np.sort(np.append(load + above * np.arange(60) / 5.0, np.arange(15)))
+    share = prefill(workers)
+    assert (np.diff(share) >= -1e-12).all()
+    assert (prefill.attained(workers, part * rate) >= share - 1e-12).all()
+
+
+def test_a_value_does_not_depend_on_what_else_is_asked_for() -> None:
+    prefill, workers = PrefillQueue(27.0, 100.0, 150.0), np.linspace(2.0, 40.0, 77)
+    assert prefill(workers).tolist() == [float(prefill(c)) for c in workers]
+
+
+def test_waiting_in_batches_does_not_matter_to_those_in_time_by_itl() -> None:
+    """If a full batch is fast enough all requests are, while workers keep up: a jump, with slope 0 on both sides."""
+    decode = DecodeBatch(10.0, itl, 14.0, 100.0, 128)
+    edge = 10.0 / float(decode.throughput(1e-3)) * 1e-3
+    assert decode([0.999 * edge, 1.001 * edge]).tolist() == [0.0, 1.0]
+    assert decode.derivative([0.999 * edge, 1.001 * edge, edge * (1 + 1e-11)]).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_batches_that_are_slow_when_small() -> None:
+    """Then fewer requests may be served worse; the chain is that of any itl."""
+    decode = DecodeBatch(4.0, lambda n: np.where(n < 3, 12.0, 8.0 + 0.01 * n), 9.0, 100.0, 64)
+    share = decode([0.5, 1.0, 4.0, 100.0])
+    assert share[1] > share[2] > share[3] > 0
+    assert decode.derivative(4.0) < 0
+    h = 1e-5
+    assert float(decode.derivative(4.0)) == pytest.approx(float(decode(4.0 + h) - decode(4.0 - h)) / (2 * h), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["same", "two lengths"])
+def test_batches_do_not_feel_how_lengths_are_spread(kind: str) -> None:
+    """Simulated in the time in which each request has made as many tokens: exponential lengths are nowhere assumed."""
+    rng, number, mean = np.random.default_rng(5), 60_000, 100.0
+    decode = DecodeBatch(40.0, itl, 8.5, mean, 128)
+    tokens = np.full(number, mean) if kind == "same" else rng.choice([20.0, 500.0], number, p=[5 / 6, 1 / 6])
+    assert tokens.mean() == pytest.approx(mean, rel=0.02)
+    speed, ends, made, good = 1.0 / decode.batch_itl, list[float](), 0.0, np.zeros(number)
+    for i, gap in enumerate(rng.exponential(1000.0 / 40.0, number)):
+        left = gap
+        while ends and (ends[0] - made) / speed[len(ends) - 1] <= left:
+            left -= (ends[0] - made) / speed[len(ends) - 1]
+            made = heappop(ends)
+        made += left * speed[len(ends) - 1] if ends else 0.0
+        heappush(ends, made + tokens[i])
+        good[i] = decode.batch_itl[len(ends) - 1] <= 8.5
+    batches = good[2_000 : 2_000 + 40 * 1_450].reshape(40, -1).mean(axis=1)
+    assert abs(float(decode(1.0)) - batches.mean()) < 4.0 * batches.std(ddof=1) / np.sqrt(40)
 
 
 def test_service_levels_are_not_concave_in_general() -> None:
-    found = shape(PrefillQueue(10.0, 200.0, 400.0), 1.0, 8.0)
+    found = shape(PrefillQueue(10.0, 200.0, 400.0), 1.0, 8.0, 701)
     assert not found.is_concave
-    assert found.convex[0][0] < 2.0 < found.convex[0][1]  # the load is two workers
+    assert found.convex[0][0] < 2.0 < found.convex[0][1]  # the load is two workers, where the curve turns up
+    assert found.rise_at == pytest.approx(2.0)
+    assert found.rise == pytest.approx(float(PrefillQueue(10.0, 200.0, 400.0).derivative(2.0)), rel=0.05)
     assert shape(PrefillQueue(10.0, 200.0, 400.0), 3.0, 8.0).is_concave
     assert shape(Exponential(2.0), 0.0, 9.0).is_concave
-    assert str(found).startswith("not concave from")
+    assert str(found).startswith("not concave from 1.9")
+    decode = shape(DecodeBatch(25.0, itl, 9.0, 100.0, 128), 0.3, 4.0)
+    assert not decode.is_concave
+    assert decode.rise > 0
 
 
 def test_profiles() -> None:
@@ -244,7 +310,13 @@ def test_a_fitted_latency_of_measured_rows() -> None:
         (lambda: Quadratic(np.inf), "target"),
         (lambda: Exponential(0.0), "scale"),
         (lambda: shape(Exponential(1.0), 2.0, 1.0), "low is below high"),
+        (lambda: DecodeBatch(1.0, itl, 9.0, 1e300), "range of floats"),
+        (lambda: DecodeBatch(1.0, itl, 9.0, 100.0).throughput(-1.0), "nonnegative"),
+        (lambda: PrefillQueue(1.0, 100.0, 200.0).throughput(-1.0), "nonnegative"),
+        (lambda: PrefillQueue(1.0, 100.0, 200.0).attained(1.0, -1.0), "nonnegative"),
         (lambda: erlang_c(-1.0, 0.5), "workers must be nonnegative"),
+        (lambda: exponential_wait(1.0, 0.5, np.nan), "wait"),
+        (lambda: exponential_wait(1.0, 0.5, -1.0), "wait must be nonnegative"),
     ],
 )
 def test_what_is_refused(make: Any, match: str) -> None:

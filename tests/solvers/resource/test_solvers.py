@@ -81,7 +81,7 @@ def test_equal_multipliers_by_cvxpy(game: ResourceGame) -> None:
     assert found.certificate.holds
     assert found.x.sum() <= game.budget * (1 + 1e-12)
     cost = game.player_costs(found.x).sum()
-    assert cost <= 2.0 - float(problem.value) + 1e-6
+    assert cost <= 2.0 - float(np.asarray(problem.value)) + 1e-6
     gain, free = -game.pseudogradient(found.x), found.x > np.array(game.least) * (1 + 1e-9)
     if free.all() and multiplier(game, found.x) > 1e-9:
         assert gain[0] == pytest.approx(gain[1], abs=1e-9)
