@@ -23,6 +23,12 @@ from poagame.games.protocols import JointlyConvexGame
 RTOL = 1e-8
 """Natural residual that a certificate tolerates; that of the solvers' default answers is a hundredth of it."""
 
+EXACT = 1e-10
+"""A residual by the force alone that needs no look around."""
+
+NEARBY = 1e-3
+"""Steps, relative to the length, by which the size of a force that is close to 0 is judged."""
+
 
 @dataclass(frozen=True, slots=True)
 class VariationalCertificate:
@@ -31,8 +37,10 @@ class VariationalCertificate:
     Attributes
     ----------
     residual : float
-        :math:`\|x - P_X(x - tF(x))\| / \ell` with :math:`t = \ell / \|F(x)\|` and ℓ the larger of ‖x‖ and the norm of the game's start: a
-        number without a unit, which no scaling of x or of the costs changes. 0 exactly at a solution; infinite where a cost is.
+        :math:`\|x - P_X(x - tF(x))\| / \ell` with ℓ the larger of ‖x‖ and the norm of the game's start and :math:`t = \ell / \max(\|F(x)\|,
+        \Delta)`: a number without a unit, which no scaling of x or of the costs changes. 0 exactly at a solution; infinite where a cost
+        is. Δ is the change of F by a step of ℓ/1000 along or against F(x), the smaller one: at a solution inside X the force is rounding
+        alone, which says nothing about its own size.
     tolerance : float
         Largest residual with which the certificate holds.
     """
@@ -71,5 +79,14 @@ def natural_residual(
         return float("inf")
     size = float(np.linalg.norm(force))
     unit = length if length > 0 else 1.0
-    moved = projection(x - force * (unit / size) if size > 0 else x)
-    return float(np.linalg.norm(x - moved)) / unit
+    if size == 0.0:
+        return float(np.linalg.norm(x - projection(x))) / unit
+    residual = float(np.linalg.norm(x - projection(x - force * (unit / size)))) / unit
+    if residual <= EXACT:
+        return residual
+    step = force * (NEARBY * unit / size)
+    changes = [float(np.linalg.norm(operator(projection(x + s)) - force)) for s in (step, -step)]
+    change = min(changes)  # near a capacity one of them may be as large as can be
+    if size < change < np.inf:
+        residual = float(np.linalg.norm(x - projection(x - force * (unit / change)))) / unit
+    return residual

@@ -85,7 +85,9 @@ class Extragradient:
             while True:
                 y = projection(x - step * force)
                 moved = float(np.linalg.norm(y - x))
-                if _small(moved, step, force, length, self.rtol):
+                if _small(moved, step, force, length, self.rtol) or (
+                    moved <= self.rtol * length and natural_residual(operator, projection, x, length) <= self.rtol
+                ):
                     return Steps(x, k, True)
                 there = operator(y)
                 change = float(np.linalg.norm(there - force))
@@ -157,10 +159,9 @@ class ProjectedReflectedGradient:
             length = max(length, float(np.linalg.norm(x)))
             # cheap signs of convergence first: the residual itself costs a value of F
             near = float(np.linalg.norm(x - before)) + float(np.linalg.norm(y - before))
-            if (
-                _small(near, step, force, length, self.rtol)
-                and natural_residual(operator, projection, x, length) <= self.rtol
-            ):
+            if (near <= self.rtol * length or _small(near, step, force, length, self.rtol)) and natural_residual(
+                operator, projection, x, length
+            ) <= self.rtol:
                 return Steps(x, k + 1, True)
         return Steps(x, self.max_steps, False)
 

@@ -6,8 +6,11 @@ import pytest
 from poagame.certificates.splittable import certify_splittable
 from poagame.certificates.variational import certify_variational
 from poagame.errors import InvalidInput
+from poagame.games.attainment import Exponential
+from poagame.games.resource import ResourceGame
 from poagame.games.splittable import SplittableRouting
 from poagame.latency import Polynomial, Tabulated
+from poagame.solvers.variational import Extragradient, ProjectedReflectedGradient, variational_equilibrium
 
 
 class Shared:
@@ -88,3 +91,28 @@ def test_a_concave_table_proves_no_regret() -> None:
     assert found.max_regret == np.inf
     assert not found.holds
     assert np.isfinite(found.first_order)
+
+
+@pytest.mark.parametrize("solver", [None, Extragradient(), ProjectedReflectedGradient()])
+@pytest.mark.parametrize("start", [None, [2.0, 1.0]])
+def test_a_solution_inside_whose_force_is_rounding_alone_holds(
+    solver: Extragradient | ProjectedReflectedGradient | None, start: list[float] | None
+) -> None:
+    """Both own optima fit the budget: the force there is 1e-17, and its direction says nothing."""
+    game = ResourceGame(7.0, Exponential(0.8), Exponential(0.3), price=0.1)
+    wanted = [0.8 * np.log(12.5), 0.3 * np.log(1 / 0.03)]
+    found = variational_equilibrium(game, solver, start)
+    assert found.certificate.holds
+    assert found.x == pytest.approx(wanted, abs=1e-8)
+    assert certify_variational(game, wanted).residual < 1e-10
+    assert not certify_variational(game, np.array(wanted) + [1e-4, 0.0]).holds
+
+
+def test_a_capacity_nearby_does_not_excuse_a_force() -> None:
+    """F is immense a thousandth of x away in one direction; x, at which it is 1, stays no solution."""
+
+    class Steep(Shared):
+        def pseudogradient(self, x):
+            return np.where(np.asarray(x) < 0.4999, 1e12, 1.0) * np.ones(2)
+
+    assert not certify_variational(Steep(), [0.5, 0.5]).holds
