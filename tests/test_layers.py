@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "anarchy": CORE | {"certificates", "solvers", "bounds"},
     "measured": BASE | {"latency"},
     "estimator": CORE | {"measured", "certificates", "solvers"},
+    "serving": CORE | {"measured", "certificates", "solvers", "estimator", "shipped"},
     "shipped": BASE,
     "plotting": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates"},
     "testing": CORE | {"measured", "certificates", "solvers", "bounds", "anarchy"},
