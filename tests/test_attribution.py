@@ -95,6 +95,12 @@ def test_numbers_of_requests_that_are_refused(number: Any) -> None:
         attribution_by_load(ServingCluster(3, [4, 2], lambda n: 6.0 + n), (1, 2), [number])
 
 
+@pytest.mark.parametrize("requests", [[], 8])
+def test_lists_of_requests_that_are_refused(requests: Any) -> None:
+    with pytest.raises(InvalidInput, match="requests lists"):
+        attribution_by_load(ServingCluster(3, [4, 2], lambda n: 6.0 + n), (1, 2), requests)
+
+
 def test_a_split_that_leaves_gpus_idle_is_refused() -> None:
     cluster = ServingCluster(3, [4], lambda n: 6.0 + n)
     with pytest.raises(InvalidInput, match="budget"):

@@ -163,7 +163,16 @@ def attribution_by_load(
     polars.DataFrame
         A row for each N: split, latency, TTFT and decode time in ms, share of requests in prefill, the lowest latency found and the bound,
         shares of the loss in ms, and whether routing and caching are certified at one fixed point.
+
+    Raises
+    ------
+    InvalidInput
+        If requests is empty or a number of it too small, or the split does not use the budget up.
     """
+    require(
+        np.ndim(requests) == 1 and len(requests) > 0,
+        f"requests lists at least one number in flight; got {requests!r:.60}",
+    )
     rows: list[dict[str, object]] = []
     weights = np.asarray(cluster.group_sizes) / cluster.num_requests
     for number in requests:

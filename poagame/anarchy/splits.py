@@ -182,7 +182,7 @@ class SplitMap:
         InvalidInput
             If it is no such name, or over the budget.
         """
-        named = re.fullmatch(r"(\d+)P/(\d+)D", split)
+        named = re.fullmatch(r"(\d+)P/(\d+)D", str(split))
         require(named is not None, f'a split is named like "1P/5D"; got {split!r:.60}')
         assert named is not None
         p, d = int(named[1]) - 1, int(named[2]) - 1
@@ -194,7 +194,14 @@ class SplitMap:
         }
 
     def best_split(self, welfare: Welfare) -> list[str]:
-        """Name of the best split at each load, of several the one with fewest prefill workers."""
+        """Name of the best split at each load, of several the one with fewest prefill workers.
+
+        Raises
+        ------
+        InvalidInput
+            If the map was not made for that welfare.
+        """
+        require(welfare in self.welfares, f"the map is of {', '.join(self.welfares)}; got {welfare!r:.60}")
         m = self.welfares.index(welfare)
         flat = self.best[:, m].reshape(len(self.load), -1).argmax(axis=1)
         return [f"{k // len(self.feasible) + 1}P/{k % len(self.feasible) + 1}D" for k in flat]
@@ -233,7 +240,10 @@ def split_map(game: ResourceGame, loads: ArrayLike, welfares: Sequence[Welfare] 
     ['3P/3D', '2P/4D', '2P/4D']
     """
     factors = np.atleast_1d(as_floats(loads, "loads"))
-    require(factors.ndim == 1 and bool((factors > 0).all()), f"loads are positive factors [L]; got {loads!r:.60}")
+    require(
+        factors.ndim == 1 and factors.size > 0 and bool((factors > 0).all()),
+        f"loads are positive factors [L], one at least; got {loads!r:.60}",
+    )
     kinds = tuple(welfares)
     require(
         len(kinds) > 0 and set(kinds) <= set(WELFARES), f"welfares are of {', '.join(WELFARES)}; got {welfares!r:.60}"

@@ -80,11 +80,16 @@ def coupled_orbits(
     ([1, 1], [[1, 2], [2, 1]])
     """
     require(len(clusters) > 0 and len(clusters) == len(starts), f"{len(clusters)} clusters and {len(starts)} starts")
-    require(planner in _PLANNERS, f"planner is {', '.join(map(repr, _PLANNERS))}; got {planner!r:.60}")
+    require(
+        isinstance(planner, str) and planner in _PLANNERS,
+        f"planner is {', '.join(map(repr, _PLANNERS))}; got {planner!r:.60}",
+    )
     steps, first = whole(num_steps, "num_steps", 1), clusters[0]
     same = all(c.group_sizes == first.group_sizes and c.splits == first.splits for c in clusters)
     require(same, "clusters of one batch have the same groups of requests and the same splits of their budgets")
-    late = np.broadcast_to(np.asarray(delay), (len(clusters),))
+    late = np.asarray(delay)
+    require(late.shape in ((), (len(clusters),)), f"delay is one number or one a cluster; got shape {late.shape}")
+    late = np.broadcast_to(late, (len(clusters),))
     require(
         late.dtype.kind in "iu" and bool((late >= 0).all() and (late <= steps).all()), "delay is whole steps, 0 … T"
     )

@@ -65,7 +65,10 @@ class CoupledState:
         p, d = (whole(n, "workers of a split", 1) for n in self.split)
         object.__setattr__(self, "split", (p, d))
         for name in ("placement", "routing"):
-            given = np.asarray(getattr(self, name))
+            try:
+                given = np.asarray(getattr(self, name))
+            except ValueError as error:
+                raise InvalidInput(f"{name} is an array; its rows are of different lengths") from error
             require(given.dtype.kind in "iu" or given.size == 0, f"{name} holds whole numbers; got {given.dtype}")
             array = given.astype(np.int64)
             array.flags.writeable = False

@@ -5,7 +5,7 @@ A decode worker's cache holds `places` prefixes. A request whose prefix its deco
 prefilled; if another worker holds it, the prefix is fetched (`transfer_ms`); if nobody does it is prefilled anew (`prefix_ms`). The
 links between layers:
 
-- `loads`, `miss_share`, `transfer_ms`: from routing and placement to what prefill and decode have to do;
+- `loads`, `read_ms`, `work`, `decode_times`: from routing and placement to what prefill and decode have to do, in requests and ms;
 - `operating_point`: from all of that to the closed chain of `poagame.games.closed_chain`, and so to latency, TTFT and ITL in ms;
 - `routing_layer`: overlap from the placement, latency of a batch of those who really decode; the decode leg's weight ω is 0 in
   Dynamo 0.9.0;
@@ -148,6 +148,10 @@ class ServingCluster:
 
     def start(self, split: tuple[int, int] | None = None) -> CoupledState:
         """Return the state with empty caches and requests dealt out in turn; at the first split of the budget if none is given."""
+        require(
+            split is None or np.shape(split) == (2,),
+            f"split is (prefill workers, decode workers); got {split!r:.60}",
+        )
         p, d = self.splits[0] if split is None else split
         routing = np.arange(self.num_requests) % whole(d, "decode workers", 1)
         return CoupledState((p, d), np.zeros((d, self.num_groups), dtype=np.int64), routing)
@@ -159,10 +163,15 @@ def loads(cluster: ServingCluster, state: CoupledState) -> IntArray:
     Raises
     ------
     InvalidInput
-        If the state is not one of the cluster: of other numbers of requests or groups, or with more prefixes than a cache holds.
+        If the state is not one of the cluster: of other numbers of requests or groups, with more prefixes than a cache holds, or with
+        tiers, of which there is one.
     """
     given, wanted = (len(state.routing), state.placement.shape[1]), (cluster.num_requests, cluster.num_groups)
     require(given == wanted, f"the cluster has {wanted[0]} requests in {wanted[1]} groups; the state has {given}")
+    require(
+        bool((state.placement <= 1).all()),
+        "caches of a serving cluster have one tier, 1, and the state's placement names another",
+    )
     most = int((state.placement > 0).sum(axis=1).max())
     require(
         most <= cluster.places, f"a cache holds {cluster.places} prefixes; the state's placement keeps {most} in one"

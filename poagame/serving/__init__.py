@@ -1,36 +1,74 @@
 """The serving side: what tells that a cluster saturates, what to do about it, and how long that takes."""
 
+from poagame.serving.cluster import Cluster
 from poagame.serving.controller import PAPER_TABLE, AdaptiveController, Setting, ttft_p99
 from poagame.serving.curvature import CurvatureDetector, curvature_over_load
 from poagame.serving.detector import DetectorState, Regime, RegimeDetector
 from poagame.serving.hysteresis import Hysteresis, hysteresis
 from poagame.serving.operating import OperatingCurve, operating_curve, operating_sweep
+from poagame.serving.policies import (
+    CacheAffinity,
+    Fixed,
+    LeastWork,
+    MarginalCost,
+    Policy,
+    PowerOfChoices,
+    Random,
+    RoundRobin,
+    Selfish,
+    ShortestQueue,
+)
 from poagame.serving.prometheus import Histogram, histogram, parse, window
+from poagame.serving.router import DynamoRouter
 from poagame.serving.settling import Settling, settling, switches
+from poagame.serving.simulate import simulate
 from poagame.serving.streaks import mean_wait, smallest_streak, switch_probabilities, switch_rate
+from poagame.serving.timing import DecodeTime, PrefillTime, mocker_times
 from poagame.serving.ttft_process import TtftProcess
+from poagame.serving.workload import Arrivals, ClosedLoop, OpenLoop, Prompts, Workload
 
 __all__ = [
     "PAPER_TABLE",
     "AdaptiveController",
+    "Arrivals",
+    "CacheAffinity",
+    "ClosedLoop",
+    "Cluster",
     "CurvatureDetector",
+    "DecodeTime",
     "DetectorState",
+    "DynamoRouter",
+    "Fixed",
     "Histogram",
     "Hysteresis",
+    "LeastWork",
+    "MarginalCost",
+    "OpenLoop",
     "OperatingCurve",
+    "Policy",
+    "PowerOfChoices",
+    "PrefillTime",
+    "Prompts",
+    "Random",
     "Regime",
     "RegimeDetector",
+    "RoundRobin",
+    "Selfish",
     "Setting",
     "Settling",
+    "ShortestQueue",
     "TtftProcess",
+    "Workload",
     "curvature_over_load",
     "histogram",
     "hysteresis",
     "mean_wait",
+    "mocker_times",
     "operating_curve",
     "operating_sweep",
     "parse",
     "settling",
+    "simulate",
     "smallest_streak",
     "switch_probabilities",
     "switch_rate",

@@ -82,7 +82,7 @@ class Selfish:
 
 
 class MarginalCost(Selfish):
-    r"""As `Selfish`, with what a request costs the others there added: :math:`\ell(n+1) + n (\ell(n+1) - \ell(n)) - \omega \cdot` overlap."""
+    r"""As `Selfish`, and what a request costs the others there: :math:`\ell(n+1) + n (\ell(n+1) - \ell(n)) - \omega \cdot` overlap."""
 
     __slots__ = ()
 

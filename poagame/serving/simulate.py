@@ -166,9 +166,7 @@ def as_table(cluster: Cluster, workload: Workload, router: Policy, given: Given,
     if workload.concurrency is not None:
         frame = frame.with_columns(concurrency=pl.lit(workload.concurrency, dtype=pl.Int64))
     if isinstance(router, DynamoRouter):
-        frame = frame.with_columns(
-            overlap_weight=pl.lit(router.overlap_weight), temperature=pl.lit(router.temperature)
-        )
+        frame = frame.with_columns(overlap_weight=pl.lit(router.overlap_weight), temperature=pl.lit(router.temperature))
     notes = [f"simulated: {cluster.topology}, {router}"]
     beyond, iterations = int(state.counters[BEYOND]), int(state.counters[ITERATIONS])
     if beyond:

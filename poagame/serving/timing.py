@@ -57,7 +57,7 @@ class PrefillTime:
     def linear(cls, base_ms: float, token_ms: float) -> Self:
         """base_ms + token_ms · tokens."""
         base, slope = finite(base_ms, "base_ms"), finite(token_ms, "token_ms")
-        return cls(np.array([0.0, 1.0]), np.array([base, base + slope]))
+        return cls(np.array([0.0, 1000.0]), base + slope * np.array([0.0, 1000.0]))
 
     def at(self, tokens: float) -> float:
         """Time of `tokens` new tokens in ms."""
@@ -66,7 +66,7 @@ class PrefillTime:
             return float(self.ms[0])
         cell = int(np.clip(np.searchsorted(self.tokens, tokens) - 1, 0, self.ms.size - 2))
         share = (tokens - self.tokens[cell]) / (self.tokens[cell + 1] - self.tokens[cell])
-        return max(float(self.ms[cell] + share * (self.ms[cell + 1] - self.ms[cell])), 0.0)
+        return max(float((1.0 - share) * self.ms[cell] + share * self.ms[cell + 1]), 0.0)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

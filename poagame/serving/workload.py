@@ -157,7 +157,9 @@ class ClosedLoop:
     def steady(cls, concurrency: int, *, stagger_ms: float = 0.0, think_ms: float = 0.0) -> Self:
         """C clients that begin `stagger_ms` after one another and never stop."""
         clients = whole(concurrency, "concurrency", least=1, most=1 << 20)
-        return cls(np.arange(clients) * finite(stagger_ms, "stagger_ms"), np.full(clients, np.inf), think_ms)
+        return cls(
+            np.arange(clients, dtype=np.float64) * finite(stagger_ms, "stagger_ms"), np.full(clients, np.inf), think_ms
+        )
 
     @classmethod
     def spike(cls, base: int, peak: int, begin_ms: float, end_ms: float) -> Self:

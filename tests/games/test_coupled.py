@@ -155,12 +155,18 @@ def test_clusters_that_are_refused(options: dict[str, Any]) -> None:
     [
         (None, [[0]], [0]), ((1, 1, 1), [[0]], [0]), ((0, 1), [[0]], [0]), ((1, 2), [[0]], [0]), ((1, 1), [[-1]], [0]),
         ((1, 1), [[0.5]], [0]), ((1, 1), [[0]], [1]), ((1, 1), [[0]], [-1]), ((1, 1), [[0]], []), ((1, 1), [0], [0]),
-        ((1, 1), [[0]], [True]),
+        ((1, 1), [[0]], [True]), ((1, 2), [[0, 0], [0]], [0]),
     ],
 )  # fmt: skip
 def test_states_that_are_refused(split: Any, placement: Any, routing: Any) -> None:
     with pytest.raises(InvalidInput):
         CoupledState(split, placement, routing)
+
+
+@pytest.mark.parametrize("split", ["1P/2D", 3, (1, 2, 3), (0, 1)])
+def test_splits_to_start_from_that_are_refused(split: Any) -> None:
+    with pytest.raises(InvalidInput, match="split"):
+        cluster().start(split)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +175,9 @@ def test_states_that_are_refused(split: Any, placement: Any, routing: Any) -> No
         CoupledState((1, 2), np.zeros((2, 1), int), np.zeros(8, int)),
         CoupledState((1, 2), np.zeros((2, 2), int), np.zeros(3, int)),
         CoupledState((1, 2), np.ones((2, 2), int), np.zeros(8, int)),
+        CoupledState((1, 2), 2 * np.eye(2, dtype=int), np.zeros(8, int)),
     ],
-    ids=["groups", "requests", "overfull"],
+    ids=["groups", "requests", "overfull", "tiers"],
 )
 def test_states_of_other_clusters_are_refused(state: CoupledState) -> None:
     game = coupled_serving(cluster(places=1))

@@ -9,7 +9,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from poagame._arrays import FloatArray, require
+from poagame._arrays import FloatArray, as_floats, require
 from poagame.games.checks import finite, positive
 
 STEP = 1e-5
@@ -58,14 +58,15 @@ class Curve:
     Parameters
     ----------
     function : callable
-        Vectorised. Values above 1 or below 0 are allowed: a curve then is no share, but any gain.
+        Vectorised, and finite where it is asked; one number stands for all workers. Values above 1 or below 0 are allowed: a curve then
+        is no share, but any gain.
     slope : callable, optional
-        Its derivative; by default a central difference.
+        Its derivative; by default a central difference, which asks for values a little to both sides.
 
     Raises
     ------
     InvalidInput
-        If an argument is not callable.
+        If an argument is not callable; when called, if a value is NaN, infinite or no number, or values are not one for each workers.
 
     Examples
     --------
@@ -83,13 +84,14 @@ class Curve:
 
     def __call__(self, workers: ArrayLike) -> FloatArray:
         """Value at each number of workers."""
-        return np.asarray(self.function(np.asarray(workers, dtype=np.float64)), dtype=np.float64)
+        x = np.asarray(workers, dtype=np.float64)
+        return _one_each(self.function(x), x, "an attainment curve")
 
     def derivative(self, workers: ArrayLike) -> FloatArray:
         """Slope at each number of workers."""
         x = np.asarray(workers, dtype=np.float64)
         if self.slope is not None:
-            return np.asarray(self.slope(x), dtype=np.float64)
+            return _one_each(self.slope(x), x, "the slope of an attainment curve")
         return central_difference(self, x)
 
 
@@ -153,6 +155,17 @@ class Exponential:
     def derivative(self, workers: ArrayLike) -> FloatArray:
         """Slope at each number of workers."""
         return np.exp(-np.asarray(workers, dtype=np.float64) / self.scale) / self.scale
+
+
+def _one_each(value: ArrayLike, workers: FloatArray, name: str) -> FloatArray:
+    """`value` as finite numbers in the shape of `workers`."""
+    array = as_floats(value, name)
+    if array.shape == workers.shape:
+        return array
+    require(
+        array.ndim == 0, f"{name} gives a value for each number of workers, {workers.shape}; got shape {array.shape}"
+    )
+    return np.full(workers.shape, float(array))
 
 
 def central_difference(function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:

@@ -162,7 +162,7 @@ def token_times(itl: Any, max_batch: int) -> FloatArray:
     Raises
     ------
     InvalidInput
-        If `itl` is no latency and no function, or a value is not positive and finite.
+        If `itl` is no latency and no function, its values are not one for each batch, or one is not positive and finite.
     """
     n = np.arange(1.0, max_batch + 1.0)
     if isinstance(itl, Latency):
@@ -170,7 +170,11 @@ def token_times(itl: Any, max_batch: int) -> FloatArray:
         times = np.asarray(itl(n[:, None]))[:, 0]
     else:
         require(callable(itl), f"itl is a latency or a function of the batch; got {itl!r:.80}")
-        times = np.broadcast_to(as_floats(itl(n), "itl"), n.shape)
+        given = as_floats(itl(n), "itl")
+        require(
+            given.shape in ((), n.shape), f"itl gives a time for each of {max_batch} batches; got shape {given.shape}"
+        )
+        times = np.broadcast_to(given, n.shape)
     bad = ~((times > 0) & np.isfinite(times))
     if bad.any():
         first = int(bad.argmax())

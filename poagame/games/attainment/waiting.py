@@ -128,8 +128,12 @@ class PrefillQueue:
         return share
 
     def derivative(self, workers: ArrayLike) -> FloatArray:
-        """Gain by a worker more: a difference within the stable side."""
+        """Gain by a worker more: the cubic's slope, or for exponential times a difference within the stable side."""
         c = as_floats(workers, "workers")
+        require(bool((c >= 0).all()), "workers must be nonnegative")
+        if self.service == "deterministic":
+            wait = min(self.target_ms / self.service_ms - 1.0, HUGE)
+            return _slope(c.ravel(), self._load, wait).reshape(c.shape) if wait >= 0 else np.zeros(c.shape)
         step = STEP * np.maximum(c, 1.0)
         low = np.maximum(c - step, np.where(c >= self._load, np.minimum(c, self._load), 0.0))
         return np.maximum(self(c + step) - self(low), 0.0) / (c + step - low)
@@ -147,7 +151,7 @@ class PrefillQueue:
 
     @property
     def _load(self) -> float:
-        return self.arrival_rate * self.service_ms / 1000.0
+        return min(self.arrival_rate * (self.service_ms / 1000.0), HUGE)
 
 
 def rate(value: object) -> float:
@@ -157,14 +161,30 @@ def rate(value: object) -> float:
 
 def _between(workers: FloatArray, load: float, wait: float) -> FloatArray:
     """P(W ≤ wait) of M/D/c at real c: a monotone cubic through 0 at the load and the values at whole c beyond."""
-    sure = max(surely_enough(load), int(load) + 2)
-    open_ = (workers > load) & (workers < sure)
+    open_ = (workers > load) & (workers < _enough(load))
     share = np.where(workers > load, 1.0, 0.0)
     if open_.any():
-        c = workers[open_]
-        # a cubic's slopes come from the nodes next to its ends, so that a value depends on no other that is asked for
-        near = np.unique(np.floor(c)[:, None] + np.arange(-1.0, 3.0))
-        nodes = np.concatenate([[load], near[near > load]])
-        values = [0.0, *(deterministic_wait(int(n), load, wait) for n in nodes[1:])]
-        share[open_] = np.clip(PchipInterpolator(nodes, values)(c), 0.0, 1.0)
+        share[open_] = np.clip(_cubic(workers[open_], load, wait)(workers[open_]), 0.0, 1.0)
     return share
+
+
+def _slope(workers: FloatArray, load: float, wait: float) -> FloatArray:
+    """Slope of `_between`, at the load that on its right."""
+    open_ = (workers >= load) & (workers < _enough(load))
+    slope = np.zeros(workers.shape)
+    if open_.any():
+        slope[open_] = np.maximum(_cubic(workers[open_], load, wait)(workers[open_], 1), 0.0)
+    return slope
+
+
+def _enough(load: float) -> int:
+    """Workers from which on the share is 1."""
+    return max(surely_enough(load), int(load) + 2)
+
+
+def _cubic(workers: FloatArray, load: float, wait: float) -> PchipInterpolator:
+    """The monotone cubic near those workers, which are at least the load."""
+    # a cubic's slopes come from the nodes next to its ends, so that a value depends on no other that is asked for
+    near = np.unique(np.floor(workers)[:, None] + np.arange(-1.0, 3.0))
+    nodes = np.concatenate([[load], near[near > load]])
+    return PchipInterpolator(nodes, [0.0, *(deterministic_wait(int(n), load, wait) for n in nodes[1:])])

@@ -1,0 +1,1 @@
+"""The simulator's compiled core: state, caches, routing and the loop."""

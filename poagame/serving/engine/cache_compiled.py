@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportReturnType=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # 2026-11: numba infers the types of compiled functions from their first call.
 """A worker's KV cache, compiled: blocks shared by prompts, blocks of one request alone, and which go first when room is needed.
 
@@ -8,13 +8,13 @@ a radix tree that evicts its leaves does. What one request alone uses can never 
 
 from __future__ import annotations
 
-import numba
-
+from poagame.serving.engine.jit import inlined
 from poagame.serving.engine.state import EVICTED, NOBODY, PREFILL, Given, State
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def shared_blocks(given: Given, request: int) -> int:
+    """Blocks of the prompt that other prompts may share."""
     pattern = given.pattern[request]
     total = 0
     for place in range(given.first_segment[pattern], given.first_segment[pattern + 1]):
@@ -22,12 +22,13 @@ def shared_blocks(given: Given, request: int) -> int:
     return total
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def prompt_blocks(given: Given, request: int) -> int:
+    """Blocks of the whole prompt, the last one perhaps incomplete."""
     return -(-given.input_tokens[request] // given.block_tokens)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def own_blocks(given: Given, worker: int, request: int) -> int:
     """Blocks that nobody else uses: room for the answer too, unless the worker only prefills."""
     tokens = given.input_tokens[request]
@@ -36,7 +37,7 @@ def own_blocks(given: Given, worker: int, request: int) -> int:
     return max(-(-tokens // given.block_tokens) - shared_blocks(given, request), 0)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def found_blocks(given: Given, state: State, worker: int, request: int) -> int:
     """Blocks of the prompt, from its beginning, that the worker holds."""
     pattern = given.pattern[request]
@@ -50,14 +51,14 @@ def found_blocks(given: Given, state: State, worker: int, request: int) -> int:
     return total
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def new_tokens(given: Given, state: State, worker: int, request: int) -> int:
     """Prompt tokens that the worker would have to prefill, at least one."""
     tokens = given.input_tokens[request]
     return max(tokens - found_blocks(given, state, worker, request) * given.block_tokens, 1)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def fits(given: Given, state: State, worker: int, request: int) -> bool:
     """Whether there is room beside what runs."""
     if given.capacity[worker] == 0:
@@ -71,7 +72,7 @@ def fits(given: Given, state: State, worker: int, request: int) -> bool:
     return state.pinned[worker] + needed <= given.capacity[worker]
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _remove(state: State, worker: int, node: int) -> None:
     older, newer = state.older[worker, node], state.newer[worker, node]
     state.newer[worker, older] = newer
@@ -79,7 +80,7 @@ def _remove(state: State, worker: int, node: int) -> None:
     state.older[worker, node] = NOBODY
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _insert(state: State, worker: int, node: int, after: int) -> None:
     newer = state.newer[worker, after]
     state.older[worker, node] = after
@@ -88,7 +89,7 @@ def _insert(state: State, worker: int, node: int, after: int) -> None:
     state.newer[worker, after] = node
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _make_room(given: Given, state: State, worker: int, needed: int) -> None:
     head = state.older.shape[1] - 1
     num_segments = given.blocks.size
@@ -113,13 +114,13 @@ def _make_room(given: Given, state: State, worker: int, needed: int) -> None:
         state.counters[EVICTED] += gone
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _uses_now(given: Given, state: State, worker: int, segment: int) -> float:
     past = state.now[0] - state.counted[worker, segment]
-    return state.count[worker, segment] * 2.0 ** (-past / given.half_life)
+    return state.use_count[worker, segment] * 2.0 ** (-past / given.half_life)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def take(given: Given, state: State, worker: int, request: int) -> None:
     """Put a request's blocks into the cache, where they stay until `give`."""
     pattern = given.pattern[request]
@@ -132,7 +133,7 @@ def take(given: Given, state: State, worker: int, request: int) -> None:
         missing += given.blocks[segment] - held
         if given.admission:
             uses = _uses_now(given, state, worker, segment)
-            state.count[worker, segment] = max(2.0 * uses, 1.0) if held > 0 else 1.0
+            state.use_count[worker, segment] = max(2.0 * uses, 1.0) if held > 0 else 1.0
             state.counted[worker, segment] = state.now[0]
         if given.capacity[worker] > 0 and state.uses[worker, segment] == 0:
             state.pinned[worker] += given.blocks[segment]
@@ -148,7 +149,7 @@ def take(given: Given, state: State, worker: int, request: int) -> None:
     state.tree[worker] += missing
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def give(given: Given, state: State, worker: int, request: int) -> None:
     """Leave a request's blocks in the cache, to be evicted when room is needed."""
     pattern = given.pattern[request]

@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportReturnType=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # 2026-11: numba infers the types of compiled functions from their first call.
 """The simulation's clock, compiled: requests arrive, workers iterate.
 
@@ -8,7 +8,6 @@ waits joins when one begins. The loop takes the earliest of the next arrival and
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from poagame.serving.engine.cache_compiled import (
@@ -20,6 +19,7 @@ from poagame.serving.engine.cache_compiled import (
     shared_blocks,
     take,
 )
+from poagame.serving.engine.jit import compiled, inlined
 from poagame.serving.engine.route_compiled import choose, routed_blocks_with
 from poagame.serving.engine.state import (
     AGAIN_HEAD,
@@ -39,7 +39,7 @@ from poagame.serving.engine.state import (
 )
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def prefill_time(given: Given, tokens: float) -> float:
     """Linear between the table's points and beyond them, never below 0."""
     knots = given.prefill_tokens
@@ -52,7 +52,7 @@ def prefill_time(given: Given, tokens: float) -> float:
     return max(given.prefill_ms[cell] + share * (given.prefill_ms[cell + 1] - given.prefill_ms[cell]), 0.0)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def decode_time(given: Given, load: float, context: float, cell: np.ndarray) -> tuple[float, bool]:
     """Bilinear, linear beyond the table, and whether it was beyond; `cell` remembers where the last look-up was."""
     loads, contexts = given.decode_load, given.decode_context
@@ -75,7 +75,7 @@ def decode_time(given: Given, load: float, context: float, cell: np.ndarray) -> 
     return max(upper + down * (lower - upper), 0.0), beyond
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _wait_for(state: State, worker: int, request: int, ready: float) -> None:
     state.ready[request] = ready
     state.link[request] = NOBODY
@@ -88,7 +88,7 @@ def _wait_for(state: State, worker: int, request: int, ready: float) -> None:
         state.wake[worker] = ready
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _route(given: Given, state: State, router: Router, request: int, leg: int, now: float) -> None:
     """Send a request to a prefill worker, or to one that decodes."""
     worker = choose(given, state, router, request, leg)
@@ -113,7 +113,7 @@ def _route(given: Given, state: State, router: Router, request: int, leg: int, n
     _wait_for(state, worker, request, ready)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _arrive(given: Given, state: State, router: Router, now: float, client: int) -> None:
     request = state.counters[SENT]
     state.counters[SENT] += 1
@@ -123,7 +123,7 @@ def _arrive(given: Given, state: State, router: Router, now: float, client: int)
     _route(given, state, router, request, leg, now)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _finish(given: Given, state: State, worker: int, request: int, now: float) -> None:
     """The last token is made: leave the worker, and let the client send again."""
     state.done[request] = now
@@ -154,7 +154,7 @@ def _finish(given: Given, state: State, worker: int, request: int, now: float) -
         state.counters[AGAIN_TAIL] = (tail + 1) % state.again_time.size
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _tokens_made(given: Given, state: State, router: Router, worker: int, now: float) -> None:
     """An iteration's tokens come: first ones, and last ones."""
     number = state.iteration[worker]
@@ -192,7 +192,7 @@ def _tokens_made(given: Given, state: State, router: Router, worker: int, now: f
     state.iteration[worker] = number + 1
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _join(given: Given, state: State, worker: int, request: int) -> None:
     """A request's first token is made in this iteration."""
     state.link[request] = NOBODY
@@ -208,7 +208,7 @@ def _join(given: Given, state: State, worker: int, request: int) -> None:
         state.grow[worker, begun % given.block_tokens] += 1
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _admit(given: Given, state: State, worker: int, request: int) -> None:
     pattern = given.pattern[request]
     state.live_blocks[worker] += max(prompt_blocks(given, request) - shared_blocks(given, request), 0)
@@ -225,7 +225,7 @@ def _admit(given: Given, state: State, worker: int, request: int) -> None:
     take(given, state, worker, request)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _begin(given: Given, state: State, router: Router, worker: int, now: float) -> None:
     """Begin an iteration: who joins, and how long it takes."""
     role = given.role[worker]
@@ -290,7 +290,7 @@ def _begin(given: Given, state: State, router: Router, worker: int, now: float) 
         state.live_blocks[worker] = 0  # a prompt leaves with its iteration
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False)
+@compiled
 def run(given: Given, state: State, router: Router, until: float) -> None:
     """Let everything up to and at the time `until` happen, or everything there is."""
     num_requests = given.pattern.size

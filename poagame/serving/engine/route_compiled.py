@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportReturnType=false, reportArgumentType=false, reportAttributeAccessIssue=false
 # 2026-11: numba infers the types of compiled functions from their first call.
 """Which worker a request goes to, compiled: what each policy looks at, and random numbers."""
 
@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import Final
 
-import numba
 import numpy as np
 
 from poagame.serving.engine.cache_compiled import found_blocks, new_tokens, prompt_blocks, shared_blocks
+from poagame.serving.engine.jit import inlined
 from poagame.serving.engine.state import DECODE, NOBODY, PREFILL, ROUND, ROUND_PREFILL, Given, Router, State
 
 DYNAMO: Final = 0
@@ -23,7 +23,7 @@ SELFISH: Final = 7
 MARGINAL_COST: Final = 8
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def uniform(state: State) -> float:
     """The next number of a splitmix64 sequence, in [0, 1)."""
     state.random[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -34,7 +34,7 @@ def uniform(state: State) -> float:
     return float(mixed >> np.uint64(11)) * (1.0 / 9007199254740992.0)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def routed_blocks_with(given: Given, state: State, worker: int, request: int) -> int:
     """Distinct prompt blocks that a worker would hold for unfinished requests if this one went there."""
     pattern = given.pattern[request]
@@ -46,7 +46,7 @@ def routed_blocks_with(given: Given, state: State, worker: int, request: int) ->
     return total
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def latency_of(given: Given, others: int) -> float:
     """What a request takes beside `others`, in ms; linear beyond the table."""
     last = given.by_count.size - 1
@@ -56,7 +56,7 @@ def latency_of(given: Given, others: int) -> float:
     return given.by_count[last] + slope * (others - last)
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def _cost(given: Given, state: State, router: Router, worker: int, request: int, leg: int) -> float:
     policy = router.policy[0]
     if policy == DYNAMO:
@@ -71,7 +71,7 @@ def _cost(given: Given, state: State, router: Router, worker: int, request: int,
         return float(state.work[worker])
     if policy == CACHE_AFFINITY:
         return -float(found_blocks(given, state, worker, request))
-    if policy == SELFISH or policy == MARGINAL_COST:
+    if policy in (SELFISH, MARGINAL_COST):
         others = state.routed[worker]
         cost = latency_of(given, others)
         if policy == MARGINAL_COST and others > 0:
@@ -80,7 +80,7 @@ def _cost(given: Given, state: State, router: Router, worker: int, request: int,
     return float(state.routed[worker])
 
 
-@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+@inlined
 def choose(given: Given, state: State, router: Router, request: int, leg: int) -> int:
     """A worker of the role `leg` (PREFILL, DECODE, BOTH) for a request."""
     first, count = 0, 0

@@ -153,7 +153,7 @@ class State(NamedTuple):
     """[W, S] requests running that use it"""
     pinned: IntArray
     """[W] blocks in use"""
-    count: FloatArray
+    use_count: FloatArray
     """[W, S] uses of a segment, halved with time"""
     counted: FloatArray
     """[W, S] when"""
@@ -243,7 +243,7 @@ def fresh(given: Given, seed: int) -> State:
         held=small(num_workers, num_segments),
         uses=small(num_workers, num_segments),
         pinned=whole(num_workers),
-        count=real(num_workers, num_segments if given.admission else 0),
+        use_count=real(num_workers, num_segments if given.admission else 0),
         counted=real(num_workers, num_segments if given.admission else 0),
         older=links,
         newer=links.copy(),

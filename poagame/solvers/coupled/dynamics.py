@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -44,6 +44,11 @@ class Response:
     delay: Mapping[Layer, int] | None = None
 
     def __post_init__(self) -> None:
+        given: Any = self.order, self.delay
+        require(
+            isinstance(given[0], Sequence) and isinstance(given[1], Mapping | None),
+            f"order lists layers, and delay is a mapping from layers to steps; got {self.order!r:.60} and {self.delay!r:.60}",
+        )
         for name in (*self.order, *(self.delay or {})):
             check_layer(name)
         require(len(set(self.order)) == len(self.order), f"a layer responds once a step; got {self.order!r}")

@@ -89,6 +89,7 @@ def dynamo_workers(
     n = as_floats(requests, "requests")
     require(bool((n >= 0).all()), f"requests must be nonnegative; the smallest is {n.min(initial=0.0):g}")
     span, gpus, low = positive(interval_s, "interval_s"), positive(budget, "budget"), whole(least, "least", 1)
+    require(np.shape(gpus_per_worker) == (2,), f"gpus_per_worker is of prefill and decode; got {gpus_per_worker!r:.60}")
     size_p, size_d = (positive(size, "gpus_per_worker") for size in gpus_per_worker)
     tokens_in, tokens_out = _above(isl, "isl"), _above(osl, "osl")
     rate_p, rate_d = _above(prefill_throughput, "prefill_throughput"), _above(decode_throughput, "decode_throughput")

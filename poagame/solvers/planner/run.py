@@ -167,7 +167,7 @@ def plan(
     first = start_split(pools, start)
     known, index = np.unique(levels.level, return_inverse=True)
     tables = tabulate(pools, known)
-    times = timing(np.array([delay]), startup, step)
+    times = timing(np.array([delay]), startup, step, intervals)
     paths = simulate(tables, [(rule, slice(None))], index[None], times, first)
     cycle = int(np.lcm(levels.cycle, whole(rule.cycle, "cycle", 1)))
     converged, period = ends(paths.splits, times.memory, np.array([cycle]), np.array([levels.since]))

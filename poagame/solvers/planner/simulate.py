@@ -70,10 +70,14 @@ class Paths:
     missed: FloatArray
 
 
-def timing(delay_s: FloatArray, startup_s: float, interval_s: float) -> Timing:
-    """Times in intervals; delays are rounded up to whole ones, since only whole intervals are seen."""
-    lag = np.ceil(delay_s / interval_s * (1.0 - WHOLE_RTOL)).astype(np.int64)
-    startup = startup_s / interval_s
+def timing(delay_s: FloatArray, startup_s: float, interval_s: float, intervals: int) -> Timing:
+    """Times in intervals; delays are rounded up to whole ones, since only whole intervals are seen.
+
+    What lasts longer than all `intervals` of a run lasts as long as they do: nobody sees the difference.
+    """
+    horizon = intervals * interval_s
+    lag = np.ceil(np.minimum(delay_s, horizon) / interval_s * (1.0 - WHOLE_RTOL)).astype(np.int64)
+    startup = min(startup_s, horizon) / interval_s
     whole = int(startup * (1.0 + WHOLE_RTOL))
     return Timing(lag, whole, max(startup - whole, 0.0))
 

@@ -132,7 +132,7 @@ def stability_map(
     shape = (len(sizes), len(delays), len(widths))
     each = len(delays) * len(widths)
     g, d, s = (axis.ravel() for axis in np.indices(shape))
-    level, times = index.reshape(len(widths), intervals)[s], timing(delays[d], startup, step)
+    level, times = index.reshape(len(widths), intervals)[s], timing(delays[d], startup, step, intervals)
     parts = [(rule, slice(k * each, (k + 1) * each)) for k, rule in enumerate(rules)]
     paths = simulate(tables, parts, level, times, start_split(pools, start))
     cycle = np.lcm(

@@ -35,7 +35,8 @@ class GeneralisedSet:
     intervals : tuple of (float, float)
         Prefill's GPUs t of the equilibria (t, G − t) on the budget line, first and last of each interval.
     points : [M, 2]
-        Equilibria off the line, where both pools have all they want.
+        Equilibria off the line, where both pools have all they want. Of curves that level off to rounding a pool wants any number of
+        GPUs from there on: such splits cost what those of `intervals` or `points` with the same other pool do, and are not listed.
     step : float
         Grid step: sets narrower than this, and gaps between them, are overlooked; ends are refined to rounding.
     """

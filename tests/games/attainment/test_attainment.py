@@ -283,6 +283,22 @@ def test_profiles() -> None:
         PrefillQueue.from_profile(lengths[::-1], times, 1000, 1.0, 500.0)
 
 
+def test_a_number_is_a_curve_of_no_slope() -> None:
+    curve = Curve(lambda workers: 0.5)  # type: ignore[arg-type,return-value]
+    assert curve([1.0, 2.0]).tolist() == [0.5, 0.5]
+    assert curve.derivative([1.0, 2.0]).tolist() == [0.0, 0.0]
+
+
+def test_the_slope_of_a_queue_is_that_of_its_cubic() -> None:
+    """At one worker the cubic of this queue turns from steep to flat at once, which a difference across it would blur."""
+    queue = PrefillQueue(0.873, 224.3, 1900.8)
+    assert queue.derivative(1.0) == pytest.approx(float(queue.derivative(1.0 + 1e-9)), rel=1e-6)
+    load = 0.873 * 0.2243
+    assert queue.derivative([0.5 * load, 80.0]).tolist() == [0.0, 0.0]
+    ahead = (queue(load + 1e-7) - queue(load)) / 1e-7
+    assert queue.derivative(load) == pytest.approx(float(ahead), rel=1e-4)
+
+
 def test_a_fitted_latency_of_measured_rows() -> None:
     fitted = pg.latency.Tabulated(MEASURED_LOAD, MEASURED_ITL)
     assert DecodeBatch(30.0, fitted, 9.0, 100.0, 128)(2.0) == pytest.approx(
@@ -307,6 +323,13 @@ def test_a_fitted_latency_of_measured_rows() -> None:
         (lambda: DecodeBatch(1.0, itl, 9.0, 100.0, 0), "max_batch"),
         (lambda: DecodeBatch(1.0, pg.latency.Polynomial([[1.0], [2.0]]), 9.0, 100.0), "2 resources"),
         (lambda: Curve(3.0), "function must be callable"),  # type: ignore[arg-type]
+        (lambda: Curve(lambda c: c * np.nan)([1.0, 2.0]), "attainment curve must be finite"),
+        (lambda: Curve(lambda c: np.where(c > 1.0, np.inf, 0.5)).derivative(1.0), "attainment curve must be finite"),
+        (lambda: Curve(lambda c: "half")(1.0), "array of numbers"),  # type: ignore[arg-type,return-value]
+        (lambda: Curve(lambda c: np.zeros(3))([1.0, 2.0]), "each number of workers"),
+        (lambda: Curve(np.sqrt, lambda c: np.ones(2)).derivative(1.0), "slope of an attainment curve"),
+        (lambda: DecodeBatch(1.0, lambda n: [1.0, 2.0], 9.0, 100.0, 8), "each of 8 batches"),
+        (lambda: PrefillQueue(1.0, 100.0, 200.0).derivative(-1.0), "nonnegative"),
         (lambda: Quadratic(np.inf), "target"),
         (lambda: Exponential(0.0), "scale"),
         (lambda: shape(Exponential(1.0), 2.0, 1.0), "low is below high"),

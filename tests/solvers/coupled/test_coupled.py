@@ -256,7 +256,7 @@ CLUSTER = ServingCluster(3, [2, 2], measured)
         (lambda: CoupledState((1, 2), np.zeros((1, 2), int), np.zeros(4, int)), "placement is"),
         (lambda: CoupledState((1, 0), np.zeros((0, 2), int), np.zeros(4, int)), "workers of a split"),
         (lambda: CoupledState((1, 2), np.zeros((2, 2), int), np.array([0, 2])), "routing names"),
-        (lambda: CoupledState((1, 2), np.zeros((2, 2)), np.array([0, 1])), "whole numbers"),
+        (lambda: CoupledState((1, 2), np.zeros((2, 2)), np.array([0, 1])), "whole numbers"),  # type: ignore[arg-type]
         (lambda: Response(order=("cache",)), "layers are"),  # type: ignore[arg-type]
         (lambda: Response(planner="fast"), "planner is"),  # type: ignore[arg-type]
         (lambda: Response(delay={"routing": -1}), "delay"),
@@ -266,6 +266,8 @@ CLUSTER = ServingCluster(3, [2, 2], measured)
         (lambda: attribute_loss(CLUSTER, CLUSTER.start((1, 1))), "use the budget up"),
         (lambda: coupled_orbits([CLUSTER], []), "1 clusters and 0 starts"),
         (lambda: coupled_orbits([CLUSTER], [CLUSTER.start((1, 1))]), "one of the splits"),
+        (lambda: coupled_orbits([CLUSTER], [CLUSTER.start()], delay=[0, 1]), "one a cluster"),
+        (lambda: coupled_orbits([CLUSTER], [CLUSTER.start()], planner=["step"]), "planner is"),  # type: ignore[arg-type]
         (lambda: CoupledGame(None, None, None, None), "function of the state"),  # type: ignore[arg-type]
         (lambda: attribution_by_load(CLUSTER, (1, 2), [1]), "each of 2 groups"),
         (lambda: closed_chain(0, 1.0, [1.0]), "prefill_workers"),

@@ -130,6 +130,8 @@ def _by_requests_at_first(state: CoupledState) -> PlannerChoice:
         (lambda: Response(order=("memory",)), "layers are"),  # pyright: ignore[reportArgumentType]
         (lambda: Response(planner="often"), "planner is"),  # pyright: ignore[reportArgumentType]
         (lambda: Response(delay={"resource": -1}), "at least 0"),
+        (lambda: Response(delay=3), "delay is a mapping"),  # pyright: ignore[reportArgumentType]
+        (lambda: Response(order=None), "order lists layers"),  # pyright: ignore[reportArgumentType]
         (lambda: orbit(coupled_serving(cluster(0)), 3), "CoupledState"),  # pyright: ignore[reportArgumentType]
         (lambda: orbit(coupled_serving(cluster(0)), cluster(0).start(), 0), "at least 1"),
     ],

@@ -133,6 +133,7 @@ def test_over_budget_is_cut_to_the_gpus() -> None:
         ({"decode_throughput": [1.0, 0.0]}, "decode_throughput"),
         ({"prefill_correction": 0.0}, "prefill_correction"),
         ({"gpus_per_worker": (1.0, 0.0)}, "gpus_per_worker"),
+        ({"gpus_per_worker": 1.0}, "gpus_per_worker is of prefill and decode"),
         ({"budget": -3.0}, "budget"),
         ({"least": 0}, "least"),
         ({"isl": 1e300}, "units"),

@@ -308,6 +308,16 @@ def test_bad_input(change: dict[str, Any], message: str) -> None:
         plan(FOUR, StepPlanner(), **change)
 
 
+def test_times_beyond_the_horizon_are_the_horizon() -> None:
+    """Workers that start for longer than the run never serve, and what is seen later is not seen: at no cost in memory or time."""
+    for late in ({"startup_s": 1e300}, {"delay_s": 1e300}):
+        (name,) = late
+        far, near = (plan(FOUR, StepPlanner(), start=(1, 3), **{name: t}) for t in (1e300, 3600.0))
+        assert np.array_equal(far.splits, near.splits)
+        assert np.array_equal(far.serving, near.serving)
+        assert far.period == near.period
+
+
 def test_bad_records() -> None:
     for bad in ({"gain": 0}, {"gain": 1.5}, {"hysteresis": -0.1}, {"hysteresis": "no"}, {"interval_s": 0.0}):
         with pytest.raises(InvalidInput, match=next(iter(bad))):

@@ -282,6 +282,14 @@ def test_the_least_dominant_share_is_the_largest_possible() -> None:
         ),
         (lambda: split_map(TEXTBOOK, [1.0]), pg.InvalidInput, "not one prefill|have none"),
         (lambda: split_map(pools(6.0), [0.0]), pg.InvalidInput, "positive factors"),
+        (lambda: split_map(pools(6.0), []), pg.InvalidInput, "positive factors"),
+        (lambda: split_map(pools(6.0), [1.0]).where(3), pg.InvalidInput, "named like"),  # type: ignore[arg-type]
+        (lambda: split_map(pools(6.0), [1.0], ["sum"]).best_split("min"), pg.InvalidInput, "the map is of sum"),
+        (
+            lambda: pg.variational_equilibrium(ResourceGame(9.0, Curve(lambda c: c * np.nan), Exponential(1.0))),
+            pg.InvalidInput,
+            "finite",
+        ),
         (lambda: split_map(pools(6.0), [1.0], ["all"]), pg.InvalidInput, "welfares are"),  # type: ignore[list-item]
         (lambda: dominant_resource_fairness([0.0], [[1.0]]), pg.InvalidInput, "capacity"),
         (lambda: dominant_resource_fairness([1.0], [[0.0]]), pg.InvalidInput, "more than 0"),
@@ -295,6 +303,14 @@ def test_the_least_dominant_share_is_the_largest_possible() -> None:
 def test_what_is_refused(call: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         call()
+
+
+def test_equal_multipliers_where_both_pools_have_nearly_all() -> None:
+    """At the fewest workers of prefill: its curve turns flat there, and what is left to gain is a few requests in a billion."""
+    prefill, decode = pg.PrefillQueue(0.8729, 224.35, 1900.8), pg.PrefillQueue(1.9341, 844.06, 2022.2)
+    found = pg.variational_equilibrium(ResourceGame(7.1268, prefill, decode))
+    assert found.certificate.holds
+    assert found.x[0] == 1.0
 
 
 def test_strategies_are_public() -> None:
