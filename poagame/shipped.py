@@ -1,4 +1,4 @@
-"""Input files that come with the package: measured and recorded tables, gzipped, with their origin in NOTICE.
+"""Input files that come with the package: measured and recorded tables, gzipped, and a timing archive, with their origin in NOTICE.
 
 Examples
 --------
@@ -20,29 +20,33 @@ from poagame.errors import InvalidInput
 
 __all__ = ["names", "path"]
 
-_SUFFIX: Final = ".csv.gz"
+_SUFFIXES: Final = (".csv.gz", ".npz")
 
 
 def names() -> tuple[str, ...]:
-    """List the shipped files, sorted, without their suffix `.csv.gz`."""
-    found = (entry.name for entry in _folder().iterdir())
-    return tuple(sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX)))
+    """List the shipped files, sorted, without their suffix `.csv.gz` or `.npz`."""
+    return tuple(sorted(_files()))
 
 
 def path(name: str) -> Path:
-    """Path of a shipped file, for `read_requests`, `read_sweep` or `read_decisions`.
+    """Path of a shipped file, for `read_requests`, `read_sweep`, `read_decisions` or `mocker_times`.
 
     Raises
     ------
     InvalidInput
         If no file of that name (one of `names()`) is shipped.
     """
-    known = names()
+    known = _files()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise InvalidInput(f"no shipped file is named {name!r}{hint} There are: {', '.join(known)}")
-    return _folder() / f"{name}{_SUFFIX}"
+        raise InvalidInput(f"no shipped file is named {name!r}{hint} There are: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _files() -> dict[str, Path]:
+    found = [(entry, suffix) for entry in _folder().iterdir() for suffix in _SUFFIXES if entry.name.endswith(suffix)]
+    return {entry.name.removesuffix(suffix): entry for entry, suffix in found}
 
 
 def _folder() -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import polars as pl
 
-from poagame.errors import MissingColumn
+from poagame.errors import EmptyTable, MissingColumn
 from poagame.measured.checks import BadRowReport, checked
 from poagame.measured.schema import COLUMNS, REMEDIES, Kind
 
@@ -106,6 +106,24 @@ class _Table:
         names = tuple(columns)
         self.require(*names)
         return self.frame.select(names).collect(engine="streaming")
+
+    def where(self, **equal: str | float) -> Self:
+        """The rows whose columns equal these values, as in `table.where(run="sweep_w1_t0", phase="sweep")`.
+
+        Raises
+        ------
+        MissingColumn
+            If a column is not in the table.
+        EmptyTable
+            If no row is left.
+        """
+        self.require(*equal)
+        frame = self.frame.filter(*(pl.col(name) == value for name, value in equal.items()))
+        rows = frame.select(pl.len()).collect(engine="streaming").item()
+        if rows == 0:
+            wanted = ", ".join(f"{name} = {value!r}" for name, value in equal.items())
+            raise EmptyTable(f"no row of {self.source} has {wanted}")
+        return replace(self, frame=frame, num_rows=rows)
 
     def require(self, *columns: str, why: str = "") -> None:
         """Raise `MissingColumn`, with the way to record them, unless the table has all `columns`.

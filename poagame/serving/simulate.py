@@ -128,6 +128,7 @@ def compiled(cluster: Cluster, workload: Workload, encoded: Encoded) -> Given:
         arrival=none if closed else arrivals.arrival_ms,
         client_start=arrivals.start_ms if closed else none,
         client_stop=arrivals.stop_ms if closed else none,
+        client_last=arrivals.last if closed else np.zeros(0, dtype=np.int64),
         think_ms=arrivals.think_ms if closed else 0.0,
         forced=encoded.forced,
         by_count=encoded.by_count,
@@ -163,8 +164,8 @@ def as_table(cluster: Cluster, workload: Workload, router: Policy, given: Given,
         "overlap_blocks": found,
     }
     frame = pl.DataFrame(columns).with_columns(topology=pl.lit(cluster.topology))
-    if workload.concurrency is not None:
-        frame = frame.with_columns(concurrency=pl.lit(workload.concurrency, dtype=pl.Int64))
+    if isinstance(workload.arrivals, ClosedLoop):
+        frame = frame.with_columns(concurrency=pl.Series(workload.arrivals.clients_at(state.sent)[done]))
     if isinstance(router, DynamoRouter):
         frame = frame.with_columns(overlap_weight=pl.lit(router.overlap_weight), temperature=pl.lit(router.temperature))
     notes = [f"simulated: {cluster.topology}, {router}"]

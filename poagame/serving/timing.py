@@ -59,6 +59,10 @@ class PrefillTime:
         base, slope = finite(base_ms, "base_ms"), finite(token_ms, "token_ms")
         return cls(np.array([0.0, 1000.0]), base + slope * np.array([0.0, 1000.0]))
 
+    def plus(self, ms: float) -> PrefillTime:
+        """`ms` longer everywhere."""
+        return PrefillTime(self.tokens, self.ms + finite(ms, "ms"))
+
     def at(self, tokens: float) -> float:
         """Time of `tokens` new tokens in ms."""
         tokens = finite(tokens, "tokens")
@@ -115,6 +119,10 @@ class DecodeTime:
     def constant(cls, ms: float) -> Self:
         """The same for every batch."""
         return cls([1.0], [positive(ms, "ms")])
+
+    def plus(self, ms: float) -> DecodeTime:
+        """`ms` longer everywhere."""
+        return DecodeTime(self.load, self.ms + finite(ms, "ms"), self.context, self.by)
 
     def at(self, load: float, context: float = 0.0) -> float:
         """Time of an iteration in ms."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,8 @@ from poagame.errors import InvalidInput
 from poagame.games.checks import Seed, finite, generator, positive, whole
 from poagame.measured.tables import RequestTable
 
-MOST_TOKENS = 1 << 24
+MOST_TOKENS: Final = 1 << 24
+MOST_REQUESTS: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -135,11 +136,19 @@ class ClosedLoop:
         From when on each sends no more; ∞: never.
     think_ms : float
         Between an answer and the next request.
+    last_request : [C], optional
+        A client sends no request from this number on; requests are numbered from 0 in the order of sending.
+
+    Raises
+    ------
+    InvalidInput
+        If the shapes differ, times are out of order, negative or NaN, or a client stops both by time and by number.
     """
 
     start_ms: FloatArray
     stop_ms: FloatArray
     think_ms: float = 0.0
+    last_request: IntArray | None = None
 
     def __post_init__(self) -> None:
         start = as_floats(self.start_ms, "start_ms")
@@ -150,8 +159,57 @@ class ClosedLoop:
         require(not bool(np.isnan(stop).any()), "stop_ms holds NaN; ∞ means that a client never stops")
         think = finite(self.think_ms, "think_ms")
         require(think >= 0, f"think_ms must be at least 0; got {think:g}")
-        for name, value in (("start_ms", start), ("stop_ms", stop), ("think_ms", think)):
+        if self.last_request is None:
+            last = np.full(start.size, MOST_REQUESTS)
+        else:
+            last = _whole_numbers(self.last_request, "last_request")
+            require(
+                last.shape == start.shape, f"last_request has a number for each client, {start.shape}; got {last.shape}"
+            )
+            require(
+                bool(((last == MOST_REQUESTS) | np.isinf(stop)).all()),
+                "a client stops by time or by number of request, not by both",
+            )
+        for name, value in (("start_ms", start), ("stop_ms", stop), ("think_ms", think), ("last_request", last)):
             object.__setattr__(self, name, value)
+
+    @property
+    def last(self) -> IntArray:
+        """[C] `last_request`, or a number that is never reached."""
+        assert self.last_request is not None  # __post_init__ fills it
+        return self.last_request
+
+    def clients_at(self, sent_ms: FloatArray) -> IntArray:
+        """[N] clients that send as each request is sent; times [N] in the order of sending."""
+        begun = np.searchsorted(self.start_ms, sent_ms, side="right")
+        out_of_time = np.searchsorted(np.sort(self.stop_ms), sent_ms, side="right")
+        out_of_turn = np.searchsorted(np.sort(self.last), np.arange(sent_ms.size), side="right")
+        return begun - out_of_time - out_of_turn
+
+    @classmethod
+    def levels(cls, concurrency: ArrayLike, requests: ArrayLike, apart_ms: float) -> Self:
+        """One concurrency after another on the same cluster: at each, so many requests, all clients starting at once.
+
+        Parameters
+        ----------
+        concurrency, requests : [L]
+            Clients and requests of each level.
+        apart_ms : float
+            From the start of a level to that of the next; longer than a level takes, or levels overlap.
+
+        Raises
+        ------
+        InvalidInput
+            If numbers are not whole and positive, or shapes differ.
+        """
+        clients, counts = _whole_numbers(concurrency, "concurrency"), _whole_numbers(requests, "requests")
+        require(
+            clients.ndim == 1 and clients.size >= 1 and clients.shape == counts.shape,
+            f"concurrency and requests are [L], L ≥ 1 levels; got shapes {clients.shape} and {counts.shape}",
+        )
+        require(bool((clients >= 1).all() and (counts >= 1).all()), "a level has at least one client and one request")
+        start = np.repeat(positive(apart_ms, "apart_ms") * np.arange(clients.size, dtype=np.float64), clients)
+        return cls(start, np.full(start.size, np.inf), 0.0, np.repeat(np.cumsum(counts), clients))
 
     @classmethod
     def steady(cls, concurrency: int, *, stagger_ms: float = 0.0, think_ms: float = 0.0) -> Self:
@@ -218,8 +276,8 @@ class Workload:
 
     Examples
     --------
-    >>> Workload(Prompts.templates(1000), ClosedLoop.steady(64)).concurrency
-    64
+    >>> len(Workload(Prompts.templates(1000), ClosedLoop.steady(64)).prompts)
+    1000
     """
 
     prompts: Prompts
@@ -237,11 +295,6 @@ class Workload:
                 f"an open loop has a time for each of the {len(self.prompts)} prompts; "
                 f"got {self.arrivals.arrival_ms.size}",
             )
-
-    @property
-    def concurrency(self) -> int | None:
-        """Clients of a closed loop; None for an open one."""
-        return self.arrivals.start_ms.size if isinstance(self.arrivals, ClosedLoop) else None
 
     @classmethod
     def replay(cls, table: RequestTable, block_tokens: int = 512, time_scale: float = 1.0) -> Self:

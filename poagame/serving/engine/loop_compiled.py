@@ -321,7 +321,8 @@ def run(given: Given, state: State, router: Router, until: float) -> None:
                 state.counters[AGAIN_HEAD] = (state.counters[AGAIN_HEAD] + 1) % state.again_time.size
             elif source == 2:
                 state.counters[NEXT_CLIENT] += 1
-            _arrive(given, state, router, now, client)
+            if source == 0 or sent < given.client_last[client]:
+                _arrive(given, state, router, now, client)
         else:
             if not given.mock and (state.joined[worker] != NOBODY or state.batch[worker] > 0):
                 _tokens_made(given, state, router, worker, now)

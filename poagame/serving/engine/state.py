@@ -78,6 +78,8 @@ class Given(NamedTuple):
     """[C] of a closed loop, in order; empty for an open one"""
     client_stop: FloatArray
     """[C] when a client sends nothing more"""
+    client_last: IntArray
+    """[C] requests from this one on are not a client's to send"""
     think_ms: float
     forced: IntArray
     """[N] decode worker of each request where it is prescribed, else empty"""
