@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, require
 from poagame.games.checks import finite, shown
 from poagame.serving.detector import DetectorState, Regime, RegimeDetector, as_polls
+from poagame.serving.router import DynamoRouter
 
 OVERLAP_KEYS: Mapping[str, str] = MappingProxyType({"0.9": "overlap_score_weight", "1": "overlap_score_credit"})
 """Name of the overlap weight in a request's override, by release of Dynamo."""
@@ -125,6 +126,11 @@ class AdaptiveController:
     def setting(self, state: DetectorState) -> Setting:
         """What the router should be told now."""
         return self.table[state.regime]
+
+    def policy(self, state: DetectorState) -> DynamoRouter:
+        """The router under this setting."""
+        setting = self.setting(state)
+        return DynamoRouter(setting.overlap_weight, setting.temperature)
 
     def settings(self, series: ArrayLike) -> tuple[FloatArray, FloatArray]:
         """(τ, ω) after each poll of series [..., n] of TTFT P99 in ms, each [..., n]; the same as `observe` poll by poll."""

@@ -135,8 +135,8 @@ def compiled(cluster: Cluster, workload: Workload, encoded: Encoded) -> Given:
     )
 
 
-def as_table(cluster: Cluster, workload: Workload, router: Policy, given: Given, state: State) -> RequestTable:
-    """The finished requests as a table."""
+def as_table(cluster: Cluster, workload: Workload, router: object, given: Given, state: State) -> RequestTable:
+    """The finished requests as a table; `router`, a policy or what commanded it, is named in its notes."""
     done = np.flatnonzero(np.isfinite(state.done))
     require(done.size > 0, "no request was finished: no client sent one before it stopped")
     sent, first, finish = state.sent[done], state.first[done], state.done[done]

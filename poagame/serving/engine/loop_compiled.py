@@ -291,8 +291,9 @@ def _begin(given: Given, state: State, router: Router, worker: int, now: float) 
 
 
 @compiled
-def run(given: Given, state: State, router: Router, until: float) -> None:
-    """Let everything up to and at the time `until` happen, or everything there is."""
+def run(given: Given, state: State, router: Router, until: float) -> float:
+    """Let everything up to and at the time `until` happen, or everything there is; when something happens next, ∞ for never."""
+    ahead = np.inf
     num_requests = given.pattern.size
     num_workers = given.role.size
     while state.counters[FINISHED] < num_requests:
@@ -314,6 +315,7 @@ def run(given: Given, state: State, router: Router, until: float) -> None:
                 worker, ends = candidate, state.wake[candidate]
         now = min(arrives, ends)
         if now > until or now == np.inf:
+            ahead = now
             break
         state.now[0] = now
         if arrives <= ends:
@@ -329,3 +331,4 @@ def run(given: Given, state: State, router: Router, until: float) -> None:
             _begin(given, state, router, worker, now)
     if np.isfinite(until) and until > state.now[0]:
         state.now[0] = until
+    return ahead
