@@ -65,6 +65,19 @@ def finite(value: object, name: str) -> float:
     return number
 
 
+def require_instance(value: object, kinds: type | tuple[type, ...], name: str) -> None:
+    """Raise unless a value is of one of some kinds; its text is made only then, since that of a record of arrays takes longer than a run.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not.
+    """
+    if not isinstance(value, kinds):
+        names = " or a ".join(kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+        raise InvalidInput(f"{name} is a {names}; got {shown(value)}")
+
+
 def shown(value: object) -> str:
     """`value` for a message, cut short; Python refuses to print whole numbers of thousands of digits."""
     try:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from poagame._arrays import require
 from poagame.errors import InvalidInput
-from poagame.games.checks import finite, whole
+from poagame.games.checks import finite, require_instance, whole
 from poagame.serving.timing import DecodeTime, PrefillTime
 
 Engine: TypeAlias = Literal["batched", "mock"]
@@ -114,8 +114,7 @@ class Cluster:
             raise InvalidInput(f"half_life_ms is a number; got {self.half_life_ms!r:.40}") from error
         require(life > 0, f"half_life_ms must be positive; got {life:g}")
         for name, kind in (("prefill_time", PrefillTime), ("decode_time", DecodeTime)):
-            value = getattr(self, name)
-            require(isinstance(value, kind), f"{name} is a {kind.__name__}; got {value!r:.60}")
+            require_instance(getattr(self, name), kind, name)
 
     @property
     def num_workers(self) -> int:

@@ -7,7 +7,7 @@ import polars as pl
 
 from poagame._arrays import require
 from poagame.errors import InvalidInput
-from poagame.games.checks import whole
+from poagame.games.checks import require_instance, whole
 from poagame.measured.tables import RequestTable
 from poagame.serving.cluster import Cluster
 from poagame.serving.engine.loop_compiled import run
@@ -60,17 +60,23 @@ def simulate(cluster: Cluster, workload: Workload, router: Policy, seed: int = 0
     >>> table.num_rows, round(table.collect()["itl_ms"].mean(), 1)
     (200, 9.0)
     """
+    given, state = simulated(cluster, workload, router, seed)
+    return as_table(cluster, workload, router, given, state)
+
+
+def simulated(cluster: Cluster, workload: Workload, router: Policy, seed: int) -> tuple[Given, State]:
+    """As `simulate`, but the engine's own arrays, for who makes many runs: a table takes longer than the engine."""
     encoded = encode(router)
     given = compiled(cluster, workload, encoded)
     state = fresh(given, whole(seed, "seed", most=2**64 - 1))
     run(given, state, Router(np.array([encoded.code]), encoded.values), np.inf)
-    return as_table(cluster, workload, router, given, state)
+    return given, state
 
 
 def compiled(cluster: Cluster, workload: Workload, encoded: Encoded) -> Given:
     """What the compiled loop is given."""
-    require(isinstance(cluster, Cluster), f"cluster is a Cluster; got {cluster!r:.60}")
-    require(isinstance(workload, Workload), f"workload is a Workload; got {workload!r:.60}")
+    require_instance(cluster, Cluster, "cluster")
+    require_instance(workload, Workload, "workload")
     prompts, arrivals = workload.prompts, workload.arrivals
     if cluster.aggregated:
         role = np.full(cluster.aggregated, BOTH)

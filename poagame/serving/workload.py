@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.errors import InvalidInput
-from poagame.games.checks import Seed, finite, generator, positive, whole
+from poagame.games.checks import Seed, finite, generator, positive, require_instance, whole
 from poagame.measured.tables import RequestTable
 
 MOST_TOKENS: Final = 1 << 24
@@ -284,11 +284,8 @@ class Workload:
     arrivals: Arrivals
 
     def __post_init__(self) -> None:
-        require(isinstance(self.prompts, Prompts), f"prompts is a Prompts record; got {self.prompts!r:.60}")
-        require(
-            isinstance(self.arrivals, ClosedLoop | OpenLoop),
-            f"arrivals is a ClosedLoop or an OpenLoop; got {self.arrivals!r:.60}",
-        )
+        require_instance(self.prompts, Prompts, "prompts")
+        require_instance(self.arrivals, (ClosedLoop, OpenLoop), "arrivals")
         if isinstance(self.arrivals, OpenLoop):
             require(
                 self.arrivals.arrival_ms.size == len(self.prompts),
