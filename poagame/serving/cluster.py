@@ -46,8 +46,9 @@ class Cluster:
         engine was seen to do: tokens come as an iteration begins, what is prefilled decodes in the same iteration, on prefill workers
         too, and an iteration's prefill time is the sum of its prompts' times.
     eviction : str
-        "lru", or "frequency": of the blocks not in use, one used once goes first (Dynamo's KVBM counter starts at 1, doubles with a hit,
-        decays, and 2 is what keeps a block; P. That the others are least recently used first is ours).
+        "lru", or "frequency": of the blocks not in use, those whose counter was below 2 when they fell out of use go first (Dynamo's KVBM
+        counter starts at 1, doubles with a hit and decays, and from 2 on a block may be promoted; P). Among equals the least recently used
+        goes first, and the counter is not looked at again while a block waits (ours).
     half_life_ms : float
         In which that counter halves; ∞ for "lru".
 

@@ -80,7 +80,8 @@ class DecodeTime:
     Parameters
     ----------
     load : [L]
-        Increasing: tokens in the KV cache (shared prefixes once) or requests in the batch, as `by` says.
+        Increasing: tokens of the KV blocks in use (shared prefixes once; of a prompt prefilled in chunks all of it), or requests in the
+        batch, as `by` says.
     ms : [L, M] or [L]
         ≥ 0; [L]: whatever the context.
     context : [M], optional

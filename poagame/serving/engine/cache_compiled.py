@@ -3,23 +3,47 @@
 """A worker's KV cache, compiled: blocks shared by prompts, blocks of one request alone, and which go first when room is needed.
 
 Blocks in use stay. The others go least recently used first, and of those used last together the end of the prompt first, which is what
-a radix tree that evicts its leaves does. What one request alone uses can never be found again, but takes room until it is evicted.
+a radix tree that evicts its leaves does. What one request alone uses can never be found again, but takes room until it is evicted. They
+wait in two lists: of the cold ones, which go before any of the other, warm ones; without an admission rule all are warm.
 """
 
 from __future__ import annotations
 
-from poagame.serving.engine.jit import inlined
+import numpy as np
+
+from poagame.serving.engine.jit import inlined, leaf
 from poagame.serving.engine.state import EVICTED, NOBODY, PREFILL, Given, State
+
+
+@leaf
+def _sum_of_segments(chain: np.ndarray, blocks: np.ndarray) -> int:
+    total = 0
+    for segment in chain:
+        total += blocks[segment]
+    return total
+
+
+@leaf
+def _prefix_held(chain: np.ndarray, blocks: np.ndarray, held: np.ndarray) -> int:
+    total = 0
+    for segment in chain:
+        total += held[segment]
+        if held[segment] < blocks[segment]:
+            break
+    return total
+
+
+@inlined
+def segments_of(given: Given, request: int) -> np.ndarray:
+    """The prompt's segments, in order."""
+    pattern = given.pattern[request]
+    return given.segments[given.first_segment[pattern] : given.first_segment[pattern + 1]]
 
 
 @inlined
 def shared_blocks(given: Given, request: int) -> int:
     """Blocks of the prompt that other prompts may share."""
-    pattern = given.pattern[request]
-    total = 0
-    for place in range(given.first_segment[pattern], given.first_segment[pattern + 1]):
-        total += given.blocks[given.segments[place]]
-    return total
+    return _sum_of_segments(segments_of(given, request), given.blocks)
 
 
 @inlined
@@ -40,15 +64,7 @@ def own_blocks(given: Given, worker: int, request: int) -> int:
 @inlined
 def found_blocks(given: Given, state: State, worker: int, request: int) -> int:
     """Blocks of the prompt, from its beginning, that the worker holds."""
-    pattern = given.pattern[request]
-    total = 0
-    for place in range(given.first_segment[pattern], given.first_segment[pattern + 1]):
-        segment = given.segments[place]
-        held = state.held[worker, segment]
-        total += held
-        if held < given.blocks[segment]:
-            break
-    return total
+    return _prefix_held(segments_of(given, request), given.blocks, state.held[worker])
 
 
 @inlined
@@ -72,30 +88,33 @@ def fits(given: Given, state: State, worker: int, request: int) -> bool:
     return state.pinned[worker] + needed <= given.capacity[worker]
 
 
-@inlined
-def _remove(state: State, worker: int, node: int) -> None:
-    older, newer = state.older[worker, node], state.newer[worker, node]
-    state.newer[worker, older] = newer
-    state.older[worker, newer] = older
-    state.older[worker, node] = NOBODY
+@leaf
+def _remove(older: np.ndarray, newer: np.ndarray, node: int) -> None:
+    newer[older[node]] = newer[node]
+    older[newer[node]] = older[node]
+    older[node] = NOBODY
 
 
-@inlined
-def _insert(state: State, worker: int, node: int, after: int) -> None:
-    newer = state.newer[worker, after]
-    state.older[worker, node] = after
-    state.newer[worker, node] = newer
-    state.older[worker, newer] = node
-    state.newer[worker, after] = node
+@leaf
+def _append(older: np.ndarray, newer: np.ndarray, node: int, cold: bool) -> None:
+    """As the newest of a list; lists are rings, each with a head that is its last node and no block."""
+    head = older.size - (2 if cold else 1)
+    newest = older[head]
+    older[node] = newest
+    newer[node] = head
+    newer[newest] = node
+    older[head] = node
 
 
 @inlined
 def _make_room(given: Given, state: State, worker: int, needed: int) -> None:
-    head = state.older.shape[1] - 1
+    warm = state.older.shape[1] - 1
     num_segments = given.blocks.size
     excess = state.tree[worker] + needed - given.capacity[worker]
     while excess > 0:
-        node = state.newer[worker, head]
+        node = state.newer[worker, warm - 1]
+        if node == warm - 1:
+            node = state.newer[worker, warm]
         if node < num_segments:
             gone = min(state.held[worker, node], excess)
             state.held[worker, node] -= gone
@@ -108,7 +127,7 @@ def _make_room(given: Given, state: State, worker: int, needed: int) -> None:
                 state.free[worker, state.num_free[worker]] = node - num_segments
                 state.num_free[worker] += 1
         if empty:
-            _remove(state, worker, node)
+            _remove(state.older[worker], state.newer[worker], node)
         excess -= gone
         state.tree[worker] -= gone
         state.counters[EVICTED] += gone
@@ -138,7 +157,7 @@ def take(given: Given, state: State, worker: int, request: int) -> None:
         if given.capacity[worker] > 0 and state.uses[worker, segment] == 0:
             state.pinned[worker] += given.blocks[segment]
             if held > 0:
-                _remove(state, worker, segment)
+                _remove(state.older[worker], state.newer[worker], segment)
         state.uses[worker, segment] += 1
     state.pinned[worker] += own
     if given.capacity[worker] > 0:
@@ -156,16 +175,15 @@ def give(given: Given, state: State, worker: int, request: int) -> None:
     limited = given.capacity[worker] > 0
     own = own_blocks(given, worker, request)
     state.pinned[worker] -= own
-    head = state.older.shape[1] - 1
     if limited and own > 0:
         state.num_free[worker] -= 1
         node = state.free[worker, state.num_free[worker]]
         state.own[worker, node] = own
-        _insert(state, worker, given.blocks.size + node, head if given.admission else state.older[worker, head])
+        _append(state.older[worker], state.newer[worker], given.blocks.size + node, given.admission)
     for place in range(given.first_segment[pattern + 1] - 1, given.first_segment[pattern] - 1, -1):
         segment = given.segments[place]
         state.uses[worker, segment] -= 1
         if limited and state.uses[worker, segment] == 0:
             state.pinned[worker] -= given.blocks[segment]
             cold = given.admission and _uses_now(given, state, worker, segment) < 2.0
-            _insert(state, worker, segment, head if cold else state.older[worker, head])
+            _append(state.older[worker], state.newer[worker], segment, cold)

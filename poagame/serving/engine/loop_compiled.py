@@ -19,7 +19,7 @@ from poagame.serving.engine.cache_compiled import (
     shared_blocks,
     take,
 )
-from poagame.serving.engine.jit import compiled, inlined
+from poagame.serving.engine.jit import compiled, inlined, leaf
 from poagame.serving.engine.route_compiled import choose, routed_blocks_with
 from poagame.serving.engine.state import (
     AGAIN_HEAD,
@@ -39,23 +39,23 @@ from poagame.serving.engine.state import (
 )
 
 
-@inlined
-def prefill_time(given: Given, tokens: float) -> float:
+@leaf
+def prefill_time(knots: np.ndarray, times: np.ndarray, tokens: float) -> float:
     """Linear between the table's points and beyond them, never below 0."""
-    knots = given.prefill_tokens
     if knots.size == 1:
-        return given.prefill_ms[0]
+        return times[0]
     cell = 0
     while cell < knots.size - 2 and tokens > knots[cell + 1]:
         cell += 1
     share = (tokens - knots[cell]) / (knots[cell + 1] - knots[cell])
-    return max(given.prefill_ms[cell] + share * (given.prefill_ms[cell + 1] - given.prefill_ms[cell]), 0.0)
+    return max(times[cell] + share * (times[cell + 1] - times[cell]), 0.0)
 
 
-@inlined
-def decode_time(given: Given, load: float, context: float, cell: np.ndarray) -> tuple[float, bool]:
+@leaf
+def decode_time(
+    loads: np.ndarray, contexts: np.ndarray, times: np.ndarray, load: float, context: float, cell: np.ndarray
+) -> tuple[float, bool]:
     """Bilinear, linear beyond the table, and whether it was beyond; `cell` remembers where the last look-up was."""
-    loads, contexts = given.decode_load, given.decode_context
     row, column = cell[0], cell[1]
     while row < loads.size - 2 and load > loads[row + 1]:
         row += 1
@@ -69,8 +69,8 @@ def decode_time(given: Given, load: float, context: float, cell: np.ndarray) -> 
     next_row, next_column = min(row + 1, loads.size - 1), min(column + 1, contexts.size - 1)
     down = (load - loads[row]) / (loads[next_row] - loads[row]) if next_row > row else 0.0
     across = (context - contexts[column]) / (contexts[next_column] - contexts[column]) if next_column > column else 0.0
-    upper = given.decode_ms[row, column] * (1.0 - across) + given.decode_ms[row, next_column] * across
-    lower = given.decode_ms[next_row, column] * (1.0 - across) + given.decode_ms[next_row, next_column] * across
+    upper = times[row, column] * (1.0 - across) + times[row, next_column] * across
+    lower = times[next_row, column] * (1.0 - across) + times[next_row, next_column] * across
     beyond = load > loads[-1] or (contexts.size > 1 and context > contexts[-1])
     return max(upper + down * (lower - upper), 0.0), beyond
 
@@ -114,13 +114,14 @@ def _route(given: Given, state: State, router: Router, request: int, leg: int, n
 
 
 @inlined
-def _arrive(given: Given, state: State, router: Router, now: float, client: int) -> None:
+def _arrive(given: Given, state: State, now: float, client: int) -> int:
+    """The next request is sent."""
     request = state.counters[SENT]
     state.counters[SENT] += 1
     state.client[request] = client
     state.sent[request] = now
-    leg = BOTH if given.role[0] == BOTH else PREFILL
-    _route(given, state, router, request, leg, now)
+    state.link[request] = NOBODY
+    return request
 
 
 @inlined
@@ -155,20 +156,19 @@ def _finish(given: Given, state: State, worker: int, request: int, now: float) -
 
 
 @inlined
-def _tokens_made(given: Given, state: State, router: Router, worker: int, now: float) -> None:
-    """An iteration's tokens come: first ones, and last ones."""
+def _tokens_made(given: Given, state: State, worker: int, now: float) -> int:
+    """An iteration's tokens come: first ones, and last ones. The list of requests that need a decode worker now."""
     number = state.iteration[worker]
     request = state.joined[worker]
     state.joined[worker] = NOBODY
     if given.role[worker] == PREFILL:
+        prefilled = request
         while request != NOBODY:
-            following = state.link[request]
             state.routed[worker] -= 1
             give(given, state, worker, request)
-            _route(given, state, router, request, DECODE, now)
-            request = following
+            request = state.link[request]
         state.iteration[worker] = number + 1
-        return
+        return prefilled
     ring = state.ending.shape[1]
     joined_at = number % ring
     while request != NOBODY:
@@ -190,6 +190,7 @@ def _tokens_made(given: Given, state: State, router: Router, worker: int, now: f
         _finish(given, state, worker, request, now)
         request = following
     state.iteration[worker] = number + 1
+    return NOBODY
 
 
 @inlined
@@ -226,7 +227,7 @@ def _admit(given: Given, state: State, worker: int, request: int) -> None:
 
 
 @inlined
-def _begin(given: Given, state: State, router: Router, worker: int, now: float) -> None:
+def _begin(given: Given, state: State, worker: int, now: float) -> None:
     """Begin an iteration: who joins, and how long it takes."""
     role = given.role[worker]
     tokens_left = given.most_tokens[worker]
@@ -253,13 +254,13 @@ def _begin(given: Given, state: State, router: Router, worker: int, now: float) 
             tokens_left -= chunk
             prefilled += chunk
             if given.sum_prefill:
-                prefill_ms += prefill_time(given, chunk)
+                prefill_ms += prefill_time(given.prefill_tokens, given.prefill_ms, chunk)
             if state.left[request] > 0:
                 break
         state.queue_head[worker] = state.link[request]
         _join(given, state, worker, request)
     if not given.sum_prefill and prefilled > 0:
-        prefill_ms = prefill_time(given, prefilled)
+        prefill_ms = prefill_time(given.prefill_tokens, given.prefill_ms, prefilled)
     decoding, context, blocks = state.batch[worker], state.context[worker], state.live_blocks[worker]
     if role == PREFILL:
         decoding, context = 0, 0
@@ -274,14 +275,14 @@ def _begin(given: Given, state: State, router: Router, worker: int, now: float) 
     duration = prefill_ms
     if decoding > 0:
         load = float(decoding) if given.by_batch else float(blocks * given.block_tokens)
-        step, beyond = decode_time(given, load, context / decoding, state.cell[worker])
+        step, beyond = decode_time(
+            given.decode_load, given.decode_context, given.decode_ms, load, context / decoding, state.cell[worker]
+        )
         duration += step
         state.counters[BEYOND] += beyond
     if decoding > 0 or prefilled > 0 or begun > 0:
         state.counters[ITERATIONS] += 1
         state.wake[worker] = now + duration
-        if given.mock:
-            _tokens_made(given, state, router, worker, now)
     elif state.queue_head[worker] != NOBODY:
         state.wake[worker] = state.ready[state.queue_head[worker]]
     else:
@@ -318,17 +319,26 @@ def run(given: Given, state: State, router: Router, until: float) -> float:
             ahead = now
             break
         state.now[0] = now
+        # `_tokens_made`, `_begin` and `_route` stand in one place each: every place is compiled anew
+        to_route, leg = NOBODY, DECODE
         if arrives <= ends:
             if source == 1:
                 state.counters[AGAIN_HEAD] = (state.counters[AGAIN_HEAD] + 1) % state.again_time.size
             elif source == 2:
                 state.counters[NEXT_CLIENT] += 1
             if source == 0 or sent < given.client_last[client]:
-                _arrive(given, state, router, now, client)
+                to_route = _arrive(given, state, now, client)
+                leg = BOTH if given.role[0] == BOTH else PREFILL
         else:
-            if not given.mock and (state.joined[worker] != NOBODY or state.batch[worker] > 0):
-                _tokens_made(given, state, router, worker, now)
-            _begin(given, state, router, worker, now)
+            for turn in range(2):
+                if given.mock == (turn == 0):
+                    _begin(given, state, worker, now)
+                elif state.joined[worker] != NOBODY or state.batch[worker] > 0:
+                    to_route = _tokens_made(given, state, worker, now)
+        while to_route != NOBODY:
+            following = state.link[to_route]
+            _route(given, state, router, to_route, leg, now)
+            to_route = following
     if np.isfinite(until) and until > state.now[0]:
         state.now[0] = until
     return ahead

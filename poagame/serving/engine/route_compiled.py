@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from poagame.serving.engine.cache_compiled import found_blocks, new_tokens, prompt_blocks, shared_blocks
-from poagame.serving.engine.jit import inlined
+from poagame.serving.engine.jit import inlined, leaf
 from poagame.serving.engine.state import DECODE, NOBODY, PREFILL, ROUND, ROUND_PREFILL, Given, Router, State
 
 DYNAMO: Final = 0
@@ -23,11 +23,11 @@ SELFISH: Final = 7
 MARGINAL_COST: Final = 8
 
 
-@inlined
-def uniform(state: State) -> float:
+@leaf
+def uniform(random: np.ndarray) -> float:
     """The next number of a splitmix64 sequence, in [0, 1)."""
-    state.random[0] += np.uint64(0x9E3779B97F4A7C15)
-    mixed = state.random[0]
+    random[0] += np.uint64(0x9E3779B97F4A7C15)
+    mixed = random[0]
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed = mixed ^ (mixed >> np.uint64(31))
@@ -46,14 +46,14 @@ def routed_blocks_with(given: Given, state: State, worker: int, request: int) ->
     return total
 
 
-@inlined
-def latency_of(given: Given, others: int) -> float:
+@leaf
+def latency_of(by_count: np.ndarray, others: int) -> float:
     """What a request takes beside `others`, in ms; linear beyond the table."""
-    last = given.by_count.size - 1
+    last = by_count.size - 1
     if others <= last:
-        return given.by_count[others]
-    slope = given.by_count[last] - given.by_count[last - 1] if last > 0 else 0.0
-    return given.by_count[last] + slope * (others - last)
+        return by_count[others]
+    slope = by_count[last] - by_count[last - 1] if last > 0 else 0.0
+    return by_count[last] + slope * (others - last)
 
 
 @inlined
@@ -73,9 +73,9 @@ def _cost(given: Given, state: State, router: Router, worker: int, request: int,
         return -float(found_blocks(given, state, worker, request))
     if policy in (SELFISH, MARGINAL_COST):
         others = state.routed[worker]
-        cost = latency_of(given, others)
+        cost = latency_of(given.by_count, others)
         if policy == MARGINAL_COST and others > 0:
-            cost += others * (cost - latency_of(given, others - 1))
+            cost += others * (cost - latency_of(given.by_count, others - 1))
         return cost - router.values[0] * found_blocks(given, state, worker, request)
     return float(state.routed[worker])
 
@@ -95,7 +95,7 @@ def choose(given: Given, state: State, router: Router, request: int, leg: int) -
         return first
     policy, temperature = router.policy[0], router.values[1]
     if policy == RANDOM:
-        return first + int(uniform(state) * count)
+        return first + int(uniform(state.random) * count)
     if policy == ROUND_ROBIN:
         place = ROUND_PREFILL if leg == PREFILL else ROUND
         chosen = first + state.counters[place] % count
@@ -104,7 +104,7 @@ def choose(given: Given, state: State, router: Router, request: int, leg: int) -
     if policy == POWER_OF_CHOICES:
         chosen, fewest = NOBODY, 0
         for _ in range(int(router.values[2])):
-            worker = first + int(uniform(state) * count)
+            worker = first + int(uniform(state.random) * count)
             if chosen == NOBODY or state.routed[worker] < fewest:
                 chosen, fewest = worker, state.routed[worker]
         return chosen
@@ -120,13 +120,13 @@ def choose(given: Given, state: State, router: Router, request: int, leg: int) -
         total = 0.0
         for place in range(count):
             total += np.exp(-(costs[place] - least) / scale)
-        goal = uniform(state) * total
+        goal = uniform(state.random) * total
         for place in range(count):
             goal -= np.exp(-(costs[place] - least) / scale)
             if chosen == NOBODY and (goal < 0.0 or place == count - 1):
                 chosen = place
     elif temperature > 0.0:
-        chosen = int(uniform(state) * count)
+        chosen = int(uniform(state.random) * count)
     else:
         smallest, ties = -1, 0
         for place in range(count):
@@ -137,7 +137,7 @@ def choose(given: Given, state: State, router: Router, request: int, leg: int) -
                 chosen, smallest, ties = place, tree, 1
             elif tree == smallest:
                 ties += 1
-                if uniform(state) * ties < 1.0:
+                if uniform(state.random) * ties < 1.0:
                     chosen = place
     if leg != PREFILL:
         state.chosen_cost[request, 0] = costs[chosen]

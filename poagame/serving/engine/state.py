@@ -160,7 +160,7 @@ class State(NamedTuple):
     counted: FloatArray
     """[W, S] when"""
     older: Int32Array
-    """[W, S + K + 1] nodes in the order of their last use: segments, requests' own blocks, and at the end the list's head"""
+    """[W, S + K + 2] nodes in the order of their last use: segments, requests' own blocks, and the heads of the two lists, cold and warm"""
     newer: Int32Array
     own: Int32Array
     """[W, K] own blocks left behind by a finished request"""
@@ -213,10 +213,10 @@ def fresh(given: Given, seed: int) -> State:
         return np.full(shape, fill)
 
     free = np.broadcast_to(np.arange(nodes, dtype=np.int32), (num_workers, nodes)).copy()
-    width = num_segments + nodes + 1 if limited else 0
+    width = num_segments + nodes + 2 if limited else 0
     links = small(num_workers, width, fill=NOBODY)
     if limited:
-        links[:, -1] = width - 1
+        links[:, -2:] = width - 2, width - 1
     return State(
         random=np.array([seed], dtype=np.uint64),
         now=real(1),
