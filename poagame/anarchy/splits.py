@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from poagame._arrays import BoolArray, FloatArray, as_floats, require
 from poagame.errors import UndefinedRatio
+from poagame.games.checks import require_instance
 from poagame.games.resource import ResourceGame, Welfare, told_apart
 from poagame.solvers.optimum import Optimum, social_optimum
 from poagame.solvers.resource.generalised import GeneralisedSet, generalised_equilibria
@@ -97,6 +98,7 @@ def resource_anarchy(game: ResourceGame, points: int = 2_001) -> ResourceAnarchy
     variational       1      (0.75, 0.25)
     optimum           0.125  (0.75, 0.25) optimal: the bound meets the cost
     """
+    require_instance(game, ResourceGame, "game")
     found, equilibrium, optimum = (
         generalised_equilibria(game, points),
         variational_equilibrium(game),

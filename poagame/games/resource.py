@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, IntArray, as_floats, require
-from poagame.errors import TooLarge
+from poagame.errors import InvalidInput, TooLarge
 from poagame.games.attainment.base import Attainment, Curve, LoadedAttainment
-from poagame.games.checks import positive
+from poagame.games.checks import positive, shown
 from poagame.games.named import NamedGame
 from poagame.games.protocols import as_profile
 
@@ -149,12 +149,21 @@ class ResourceGame(NamedGame):
         return np.asarray(self.price) - gain / np.asarray(self.gpus_per_worker)
 
     def projection(self, x: ArrayLike) -> FloatArray:
-        """The nearest point of the budget's triangle to x [2]."""
+        """The nearest point of the budget's triangle to x [2].
+
+        Raises
+        ------
+        InvalidInput
+            If x is not two finite numbers.
+        """
+        point = as_floats(x, "x")
+        require(point.shape == (2,), f"x is [2], GPUs of prefill and decode; got shape {point.shape}")
         low = np.asarray(self.least)
-        y = np.maximum(np.asarray(x, dtype=np.float64) - low, 0.0)
+        above = point - low
+        y = np.maximum(above, 0.0)
         room = max(self.budget - float(low.sum()), 0.0)
         if y.sum() > room:
-            first = min(max(0.5 * (room + float(x[0] - low[0]) - float(x[1] - low[1])), 0.0), room)  # pyright: ignore
+            first = float(np.clip(0.5 * (room + above[0] - above[1]), 0.0, room))
             y = np.array([first, room - first])
         return low + y
 
@@ -299,6 +308,8 @@ def _curve(value: Any, name: str) -> Attainment:
 
 
 def _pair(value: ArrayLike, name: str) -> tuple[float, float]:
+    if np.asarray(value).dtype == bool:
+        raise InvalidInput(f"{name} is a number or one a pool; got {shown(value)}")
     array = as_floats(value, name)
     require(array.shape in ((), (1,), (2,)), f"{name} is a number or one a pool; got shape {array.shape}")
     first, second = np.broadcast_to(array, (2,)).tolist()

@@ -11,7 +11,7 @@ import numpy as np
 from poagame._arrays import FloatArray, require
 from poagame.certificates.coupled import CoupledCertificate, certify_coupled
 from poagame.errors import InvalidInput
-from poagame.games.checks import whole
+from poagame.games.checks import require_instance, whole
 from poagame.games.coupled import LAYERS, CoupledGame, CoupledState, Layer, check_layer
 from poagame.outcome import Outcome
 from poagame.solvers.best_response import equilibrium
@@ -173,6 +173,8 @@ def orbit(game: CoupledGame, start: CoupledState, num_steps: int = 200, response
     InvalidInput
         If num_steps is no whole number of at least 1, start no state, or the social cost NaN.
     """
+    require_instance(game, CoupledGame, "game")
+    require_instance(start, CoupledState, "start")
     how, most = Response() if response is None else response, whole(num_steps, "num_steps", 1)
     if not isinstance(start, CoupledState):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidInput(f"start is a CoupledState; got {start!r:.60}")

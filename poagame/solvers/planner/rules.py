@@ -6,7 +6,7 @@ That Dynamo's Planner moves one worker every 30 s is the paper's (S); what it co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Observation:
         return share[self.level, :, other] if pool == 0 else share[self.level, other, :]
 
 
+@runtime_checkable
 class PlannerRule(Protocol):
     """What `plan` needs of a rule; memory it has none, but it may look at the number of the step."""
 

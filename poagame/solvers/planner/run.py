@@ -19,7 +19,7 @@ import numpy as np
 from poagame._arrays import BoolArray, FloatArray, IntArray, require
 from poagame.certificates.nash import regret
 from poagame.errors import TooLarge
-from poagame.games.checks import finite, positive, shown, whole
+from poagame.games.checks import finite, positive, require_instance, shown, whole
 from poagame.games.resource import ResourceGame
 from poagame.solvers.planner.cycles import ends
 from poagame.solvers.planner.loads import WHOLE_RTOL, Load, levels_of
@@ -160,6 +160,8 @@ def plan(
     >>> print(plan(pools, StepPlanner(), startup_s=30.0, start=(2, 10)))
     settled at 7P/5D after 150 s; 150 GPU-seconds lost, 3332 requests missed in excess
     """
+    require_instance(pools, ResourceGame, "pools")
+    require_instance(rule, PlannerRule, "rule")
     step = positive(rule.interval_s if interval_s is None else interval_s, "interval_s")
     delay, startup = nonnegative(delay_s, "delay_s"), nonnegative(startup_s, "startup_s")
     intervals = num_intervals(horizon_s, step)

@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 
 from poagame._arrays import FloatArray, as_floats, require
 from poagame.errors import Infeasible
+from poagame.games.checks import require_instance
 from poagame.games.resource import ResourceGame
 
 POINTS = 2_001
@@ -59,6 +60,7 @@ def nash_bargaining(game: ResourceGame, disagreement: ArrayLike | None = None) -
     >>> nash_bargaining(ResourceGame(8.0, Exponential(2.0), Exponential(2.0))).x.round(6).tolist()
     [4.0, 4.0]
     """
+    require_instance(game, ResourceGame, "game")
     without = (
         game.player_costs(np.asarray(game.least)) if disagreement is None else as_floats(disagreement, "disagreement")
     )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import BoolArray, FloatArray, as_floats
-from poagame.games.checks import whole
+from poagame.games.checks import require_instance, whole
 from poagame.games.resource import ResourceGame
 from poagame.solvers.resource.line import falling_root, slopes
 
@@ -95,6 +95,7 @@ def generalised_equilibria(game: ResourceGame, points: int = 2_001) -> Generalis
     >>> print(generalised_equilibria(ResourceGame(1.0, Quadratic(1.0), Quadratic(0.5), least=0.0)))
     (0.5, 0.5) to (1, 0)
     """
+    require_instance(game, ResourceGame, "game")
     number = whole(points, "points", 3, 20_001)
     t = np.linspace(game.least[0], game.budget - game.least[1], number)
     if t[-1] - t[0] <= 1e-12 * game.budget:  # room for the fewest of both and no more

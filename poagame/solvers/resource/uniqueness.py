@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poagame._arrays import FloatArray
-from poagame.games.checks import whole
+from poagame.games.checks import require_instance, whole
 from poagame.games.resource import ResourceGame
 
 STEP = 1e-4
@@ -72,6 +72,7 @@ def uniqueness(game: ResourceGame, side: int = 65) -> Uniqueness:
     >>> uniqueness(ResourceGame(8.0, PrefillQueue(10.0, 200.0, 400.0), Quadratic(3.0, 0.1))).strictly_monotone
     False
     """
+    require_instance(game, ResourceGame, "game")
     n, low = whole(side, "side", 2, 2_000), np.asarray(game.least)
     room = game.budget - float(low.sum())
     p, d = np.meshgrid(np.linspace(0.0, room, n), np.linspace(0.0, room, n), indexing="ij")

@@ -12,7 +12,7 @@ import numpy as np
 
 from poagame._arrays import FloatArray
 from poagame.certificates.variational import certify_variational
-from poagame.games.checks import whole
+from poagame.games.checks import require_instance, whole
 from poagame.games.resource import ResourceGame
 from poagame.outcome import Outcome
 from poagame.solvers.resource.line import falling_root, slopes
@@ -89,6 +89,7 @@ def variational_equilibria(game: ResourceGame, points: int = 2_001) -> list[Vari
     InvalidInput
         If points is no whole number of at least 3.
     """
+    require_instance(game, ResourceGame, "game")
     number = whole(points, "points", 3)
     t = np.linspace(game.least[0], game.budget - game.least[1], number)
     line = np.stack([t, game.budget - t], axis=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cvxpy as cp
@@ -16,8 +17,11 @@ from poagame import testing
 from poagame._arrays import FloatArray
 from poagame.anarchy.splits import WELFARES, resource_anarchy, split_map
 from poagame.certificates.generalised import certify_generalised
+from poagame.errors import InvalidInput
 from poagame.games.attainment import Curve, DecodeBatch, Exponential, PrefillQueue, Quadratic
 from poagame.games.resource import ResourceGame
+from poagame.solvers.coupled.dynamics import orbit
+from poagame.solvers.planner import StepPlanner, plan
 from poagame.solvers.resource import (
     budget_split,
     dominant_resource_fairness,
@@ -315,3 +319,32 @@ def test_equal_multipliers_where_both_pools_have_nearly_all() -> None:
 
 def test_strategies_are_public() -> None:
     assert testing.resource_games is resource_games
+
+
+@pytest.mark.parametrize(
+    "solve",
+    [generalised_equilibria, variational_equilibria, uniqueness, nash_bargaining, resource_anarchy],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.parametrize("game", [None, "1P/2D", 3.0])
+def test_what_is_no_resource_game_is_refused(solve: Callable[[object], object], game: object) -> None:
+    with pytest.raises(InvalidInput, match="game is a ResourceGame; got"):
+        solve(game)
+
+
+def test_what_is_no_game_or_rule_is_not_planned_for() -> None:
+    with pytest.raises(InvalidInput, match="pools is a ResourceGame"):
+        plan(None, StepPlanner())  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInput, match="rule is a PlannerRule"):
+        plan(pools(6.0), "step")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(InvalidInput, match="game is a CoupledGame"):
+        orbit(pools(6.0), None)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_projection_is_of_two_numbers_and_a_price_is_no_bool() -> None:
+    game = pools(6.0)
+    for point in ([np.nan, 1.0], [1.0], 3.0):
+        with pytest.raises(InvalidInput, match="x"):
+            game.projection(point)
+    with pytest.raises(InvalidInput, match="price is a number"):
+        ResourceGame(game.budget, game.prefill, game.decode, price=True)
