@@ -36,6 +36,8 @@ REQUESTS = (16, 64, 128, 192, 256)
 """In flight, of the coupled cluster."""
 
 DELAYS_S, GAINS = (0.0, 30.0, 60.0, 120.0, 240.0), (1, 2, 3)
+SWINGS = (0.0, 0.2, 0.4)
+"""Of a sine load, as shares of its mean."""
 
 
 def resource_sections(itl: Latency, step: Callable[[str], None]) -> list[Section]:
@@ -107,15 +109,23 @@ def _splits(itl: Latency, step: Callable[[str], None]) -> list[Section]:
     )
     told = _runs(found.best_split("goodput"), LOADS)
     step("resource game: a Planner and its delay")
-    steady = stability_map(game.scaled(BUSY), StepPlanner, DELAYS_S, GAINS, [0.0])
-    rows = [f"{d:g}" for d in steady.delays_s]
+    stable = stability_map(game.scaled(BUSY), StepPlanner, DELAYS_S, GAINS, SWINGS)
+    rows = [f"{d:g}" for d in stable.delays_s]
     figure = plot_heat_map(
-        steady.period[:, :, 0].astype(float),
+        stable.period[:, :, 0].astype(float),
         rows,
-        [f"{g:g}" for g in steady.gains],
+        [f"{g:g}" for g in stable.gains],
         row_label="delay [s]",
         column_label="workers moved a step",
         value_label="period [intervals], 0: settled",
+    )
+    swinging = plot_heat_map(
+        stable.excess_missed[:, 0, :] / 1000.0,
+        rows,
+        [f"{s:g}" for s in stable.swings],
+        row_label="delay [s]",
+        column_label="swing of the load [share of its mean]",
+        value_label="missed beyond the best split [1,000 requests in 2 h]",
     )
     paragraphs = [
         f"{GPUS} GPUs in workers of {TP}: prefill is a queue with fixed service times ({SERVICE_MS:g} ms for 1,024 "
@@ -143,16 +153,23 @@ def _splits(itl: Latency, step: Callable[[str], None]) -> list[Section]:
                 "A Planner moves workers every 30 s (S) towards the pool that meets its target less often, if the two differ "
                 "by more than 0.05 (ours), and sees what happened some time ago. With delay it overshoots, and from then on swings.",
             ],
-            {"resource_stability": ("Period of the split under a constant load, by delay and step.", figure)},
+            {
+                "resource_stability": ("Period of the split under a constant load, by delay and step.", figure),
+                "resource_swing": (
+                    "Requests missed beyond those that the best split of each moment would miss, one worker a step, by delay and swing.",
+                    swinging,
+                ),
+            },
             {
                 "resource_stability": (
                     "Planner by delay and step",
                     pl.DataFrame(
                         {
-                            "delay_s": np.repeat(steady.delays_s, len(GAINS)),
-                            "workers_a_step": np.tile(steady.gains, len(DELAYS_S)),
-                            "period": steady.period[:, :, 0].ravel(),
-                            "excess_missed": steady.excess_missed[:, :, 0].ravel(),
+                            "delay_s": np.repeat(stable.delays_s, len(GAINS) * len(SWINGS)),
+                            "workers_a_step": np.tile(np.repeat(stable.gains, len(SWINGS)), len(DELAYS_S)),
+                            "swing": np.tile(stable.swings, len(DELAYS_S) * len(GAINS)),
+                            "period": stable.period.ravel(),
+                            "excess_missed": stable.excess_missed.ravel(),
                         }
                     ),
                 )
