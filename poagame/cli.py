@@ -152,6 +152,92 @@ def convert_command(
     typer.echo(f"{table}\n\nwrote {written}")
 
 
+Topology = Annotated[str, typer.Option(help="Workers, as in 1P/5D, or 5A for workers that do both.")]
+Engine = Annotated[
+    str, typer.Option(help="mock: one prompt after another, as Dynamo's mock engine; batched: all that wait.")
+]
+
+
+@app.command("simulate")
+def simulate_command(
+    topology: Topology = "1P/5D",
+    concurrency: Annotated[int, typer.Option(help="Clients of the closed loop.")] = 64,
+    requests: Annotated[int, typer.Option(help="Requests in all.")] = 1000,
+    temperature: Annotated[float, typer.Option(help="τ of Dynamo's router.")] = 0.0,
+    overlap_weight: Annotated[float, typer.Option(help="ω of Dynamo's router.")] = 1.0,
+    engine: Engine = "mock",
+    seed: Annotated[int, typer.Option(help="Of ties and softmax.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the requests: .csv or .parquet, as `poagame estimate` reads them.")
+    ] = None,
+) -> None:
+    """Simulate a serving cluster, 70B on B200 as Dynamo's mock engine times it: a table of requests like a measured one."""
+    from poagame.measured import write_table
+    from poagame.serving import ClosedLoop, DynamoRouter, Workload, simulate
+    from poagame.serving.experiments import cluster_of, paper_prompts
+
+    cluster = cluster_of(topology, engine)  # pyright: ignore[reportArgumentType]  # checked by Cluster
+    workload = Workload(paper_prompts(requests, seed), ClosedLoop.steady(concurrency))
+    table = simulate(cluster, workload, DynamoRouter(overlap_weight, temperature), seed)
+    frame = table.collect()
+    typer.echo(f"{table}\n")
+    for name in ("ttft_ms", "itl_ms", "latency_ms"):
+        times = frame[name].drop_nulls()
+        typer.echo(
+            f"{name:<11} mean {times.mean():10.2f}  P50 {times.quantile(0.5):10.2f}  P99 {times.quantile(0.99):10.2f}"
+        )
+    if out is not None:
+        typer.echo(f"\nwrote {write_table(table, out)}")
+
+
+@app.command("sweep")
+def sweep_command(
+    topology: Topology = "1P/5D",
+    concurrency: Annotated[str, typer.Option(help="Clients, separated by commas.")] = "1,4,16,64,128,256",
+    temperature: Annotated[str, typer.Option(help="Values of τ, separated by commas.")] = "0",
+    overlap_weight: Annotated[str, typer.Option(help="Values of ω, separated by commas.")] = "1",
+    seeds: Annotated[int, typer.Option(help="Runs of each setting.")] = 20,
+    engine: Engine = "mock",
+    out: Annotated[Path | None, typer.Option(help="Write a row a run here, as CSV.")] = None,
+) -> None:
+    """Simulate every combination of loads and router settings, with several seeds each; print means over seeds."""
+    import polars as pl
+
+    from poagame.serving import ClosedLoop, DynamoRouter, Workload
+    from poagame.serving.experiments import cluster_of, paper_prompts
+    from poagame.serving.sweep import Cell, sweep
+
+    cluster = cluster_of(topology, engine)  # pyright: ignore[reportArgumentType]  # checked by Cluster
+    cells = [
+        Cell(
+            cluster,
+            Workload(paper_prompts(9 * int(clients), int(clients)), ClosedLoop.steady(int(clients))),
+            DynamoRouter(weight, heat),
+            {"concurrency": int(clients), "temperature": heat, "overlap_weight": weight},
+            skip=int(clients),
+        )
+        for clients in _numbers(concurrency, "--concurrency")
+        for heat in _numbers(temperature, "--temperature")
+        for weight in _numbers(overlap_weight, "--overlap-weight")
+    ]
+    rows: list[pl.DataFrame] = []
+    with _progress(len(cells)) as step:
+        for cell in cells:
+            step(", ".join(f"{name} {value:g}" for name, value in cell.labels.items()))
+            rows.append(sweep([cell], range(seeds)))
+    frame = pl.concat(rows)
+    if out is not None:
+        frame.write_csv(out)
+    shown = ["ttft_mean_ms", "ttft_p99_ms", "itl_mean_ms", "latency_mean_ms", "latency_p99_ms", "throughput_rps"]
+    names = list(cells[0].labels)
+    means = frame.group_by(names, maintain_order=True).agg(pl.col(shown).mean())
+    typer.echo("  ".join(f"{name:>14}" for name in (*names, *shown)))
+    for row in means.iter_rows():
+        typer.echo("  ".join(f"{value:14.4g}" for value in row))
+    if out is not None:
+        typer.echo(f"\nwrote {out}: {frame.height} runs")
+
+
 @app.command("claims")
 def claims_command(
     ids: Annotated[list[str] | None, typer.Argument(help="Claims to check; all where none is named.")] = None,
@@ -228,6 +314,13 @@ def _read(
         except UnknownFormat as error:
             errors.append(error)
     raise errors[0]
+
+
+def _numbers(text: str, option: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise PoagameError(f"{option} takes numbers separated by commas, as in 1,4,16; got {text!r:.40}") from error
 
 
 def _require_plots() -> None:

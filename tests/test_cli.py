@@ -158,3 +158,48 @@ def test_claims_by_name() -> None:
     ids = [row["id"] for row in json.loads(known)]
     assert len(ids) > 30
     assert ids[0] in poagame("claims", ids[0]).stdout
+
+
+def test_simulate_writes_what_estimate_reads(tmp_path: Path) -> None:
+    target = tmp_path / "requests.csv"
+    result = poagame("simulate", "--topology", "1P/2D", "--concurrency", "8", "--requests", "120", "--out", str(target))
+    assert "120 rows of requests from simulation" in result.stdout
+    assert "ttft_ms" in result.stdout
+    assert "PoA-hat" in poagame("estimate", target, "--unit", "ms").stdout
+
+
+def test_sweep_prints_a_row_a_setting(tmp_path: Path) -> None:
+    target = tmp_path / "sweep.csv"
+    result = poagame(
+        "sweep",
+        "--topology",
+        "3A",
+        "--concurrency",
+        "2,8",
+        "--temperature",
+        "0,0.7",
+        "--seeds",
+        "2",
+        "--out",
+        str(target),
+    )
+    assert len(result.stdout.strip().splitlines()) == 1 + 4 + 2
+    assert len(target.read_text().splitlines()) == 1 + 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simulate", "--topology", "1P"], 'written as in "1P/5D"'),
+        (["simulate", "--topology", "1P/0D"], "decode ≥ 1"),
+        (["simulate", "--engine", "real"], "engine is"),
+        (["simulate", "--concurrency", "0"], "concurrency must be at least 1"),
+        (["sweep", "--temperature", "hot"], "--temperature takes numbers"),
+        (["sweep", "--concurrency", "2", "--seeds", "0"], "at least one cell and one seed"),
+    ],
+)
+def test_simulations_that_cannot_be(arguments: list[str], message: str) -> None:
+    result = poagame(*arguments, ok=False)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr

@@ -30,9 +30,22 @@ ALLOWED: dict[str, set[str]] = {
     "plotting": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates"},
     "testing": CORE | {"measured", "certificates", "solvers", "bounds", "anarchy"},
     "reproduce": CORE
-    | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "plotting", "batched"},
-    "paper": CORE | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "batched"},
-    "cli": BASE | {"measured", "estimator", "reproduce", "plotting", "paper", "bounds"},
+    | {
+        "measured",
+        "estimator",
+        "anarchy",
+        "solvers",
+        "bounds",
+        "certificates",
+        "shipped",
+        "plotting",
+        "batched",
+        "serving",
+        "paper",
+    },
+    "paper": CORE
+    | {"measured", "estimator", "anarchy", "solvers", "bounds", "certificates", "shipped", "batched", "serving"},
+    "cli": BASE | {"measured", "estimator", "reproduce", "plotting", "paper", "bounds", "serving"},
 }
 
 

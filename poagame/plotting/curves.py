@@ -195,9 +195,9 @@ def plot_heat_map(
             if not np.isfinite(table[r, c]):
                 ax.text(c, r, "–", ha="center", va="center", color=GREY)
                 continue
-            text = f"{table[r, c]:#.{digits}g}"
+            text = _figures(table[r, c], digits)
             if low is not None and high is not None:
-                text += f"\n[{np.asarray(low)[r, c]:#.{digits}g}, {np.asarray(high)[r, c]:#.{digits}g}]"
+                text += f"\n[{_figures(np.asarray(low)[r, c], digits)}, {_figures(np.asarray(high)[r, c], digits)}]"
             depth = (table[r, c] - ends[0]) / ((ends[1] - ends[0]) or 1.0)
             ax.text(c, r, text, ha="center", va="center", fontsize=7.5, color="white" if depth > 0.5 else "black")
         ax.set_xticks(range(shape[1]), [str(name) for name in columns])
@@ -207,6 +207,11 @@ def plot_heat_map(
         ax.set_title(title, loc="left")
         figure.colorbar(shown, ax=ax, label=value_label)
     return figure
+
+
+def _figures(value: float, digits: int) -> str:
+    """`digits` significant ones, or the whole number if it has as many."""
+    return f"{value:,.0f}" if 10.0 ** (digits - 1) <= abs(value) < 1e7 else f"{value:#.{digits}g}"
 
 
 def _draw_fit(ax: Axes, fit: LatencyFit, *, brief: bool = False) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,7 @@ S = TypeVar("S")
 MOST_POLLS: Final = 50_000
 
 
+@runtime_checkable
 class Controller(Protocol[S]):
     """What decides, poll by poll, how requests are routed: `AdaptiveController`, or a user's own."""
 
