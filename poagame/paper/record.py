@@ -23,13 +23,21 @@ TAGS: Mapping[Tag, str] = {
 """How a statement or number reached us. Only P is the paper's own word."""
 
 Grounds: TypeAlias = Literal[
-    "theorem", "instances", "drawn games", "recorded data", "measured data", "published numbers", "no data"
+    "theorem",
+    "instances",
+    "drawn games",
+    "simulations",
+    "recorded data",
+    "measured data",
+    "published numbers",
+    "no data",
 ]
 """What a verdict rests on.
 
 - "theorem": a proof named in the evidence, and computations that agree with it;
 - "instances": games named in the evidence, solved;
 - "drawn games": games drawn from a seed, as many as the evidence says;
+- "simulations": clusters run by poagame's serving simulator, which recorded runs bear out, as many as the evidence says;
 - "recorded data": the shipped recordings of Dynamo's router, whose engine is simulated;
 - "measured data": the shipped rows measured on B200;
 - "published numbers": arithmetic on what was published, whose data are not public;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from poagame.latency.stacked import Stacked
 from poagame.measured import DecisionTable, RequestTable, SweepTable
 from poagame.paper import Claim, Finding, Standing
 from poagame.paper.checks import anarchy, caching, caching_clusters, estimator, potential, resource, router, saturation
+from poagame.serving import CacheAffinity, DecodeTime
+from poagame.serving.experiments import cluster_of, paper_cluster
 
 CLAIMS = {claim.id: claim for claim in paper.claims()}
 HOLDS, FAILS, UNDER, UNDECIDED = Standing.HOLDS, Standing.FAILS, Standing.HOLDS_UNDER, Standing.UNDECIDED
@@ -128,6 +131,8 @@ def identical_pair() -> pg.RoutingGame:
 
 
 STATIC_BROKEN = {"draw": potential.arrival_order_game, "games": 20}
+BATCHED = paper_cluster(1, 5, "batched")
+STEEP = DecodeTime([1, 64], [5.0, 200.0])
 CASES: list[tuple[str, Any, Standing]] = [
     ("variational-unique", lambda: {"game": resource.QUEUES}, FAILS),
     ("variational-unique", lambda: {"shaped": resource.CONCAVE}, HOLDS),
@@ -219,6 +224,20 @@ CASES: list[tuple[str, Any, Standing]] = [
     ("poa-hat-invariance", lambda: {"sweep": bent_sweep()}, FAILS),
     ("poa-hat-invariance", lambda: {"sweep": bent_sweep(), "grid": uneven_grid()}, HOLDS),
     ("numbers-agree", lambda: {"plateau_variation": 0.01}, HOLDS),
+    ("pools-saturate-apart", lambda: {"cluster": BATCHED, "seeds": range(1)}, FAILS),
+    ("regimes-simulated", lambda: {"cluster": BATCHED, "seeds": range(1)}, FAILS),
+    ("settings-agree", lambda: {"cluster": cluster_of("3A"), "clients": 96, "seeds": range(2)}, FAILS),
+    (
+        "settings-part",
+        lambda: {"cluster": replace(paper_cluster(1, 2, "batched"), decode_time=STEEP), "seeds": range(2)},
+        UNDER,
+    ),
+    ("prefill-bound", lambda: {"new_tokens": 4096, "seeds": range(1)}, FAILS),
+    (
+        "controller-simulated",
+        lambda: {"cluster": replace(BATCHED, decode_time=STEEP), "static": CacheAffinity(), "seeds": range(1)},
+        UNDER,
+    ),
 ]
 
 
@@ -252,7 +271,7 @@ def test_a_mutation_turns_the_verdict(claim: str, options: Any, standing: Standi
 def test_every_claim_that_computes_has_a_mutation() -> None:
     still = {claim.id for claim in paper.claims()} - {name for name, _, _ in CASES}
     published = {"growth-past-knee", "controller-throughput", "controller-ttft", "controller-two-decoders"}
-    unseen = {"pools", "queueing-two", "three-regimes", "latency-shape", "pools-saturate-apart"}
+    unseen = {"pools", "queueing-two", "three-regimes", "latency-shape"}
     assert still == published | unseen
     assert all(CLAIMS[name].check().verdict is UNDECIDED for name in still)
 

@@ -14,6 +14,7 @@ from poagame.paper.checks import (
     resource,
     router,
     saturation,
+    serving,
     temperature,
 )
 from poagame.paper.record import Claim
@@ -31,6 +32,7 @@ ALL: tuple[Claim, ...] = tuple(
         router,
         temperature,
         saturation,
+        serving,
         anarchy,
         classical,
         estimator,

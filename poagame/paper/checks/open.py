@@ -61,15 +61,6 @@ CLAIMS = (
         ),
     ),
     Claim(
-        "pools-saturate-apart",
-        "Prefill and decode saturate on different resources at different loads.",
-        "with Prop 4 (S)",
-        _open(
-            "The shipped measurements are of aggregated serving, and the recordings' engine is simulated.",
-            "prefill and decode latency of a disaggregated deployment by load, with the use of compute and of memory in each pool",
-        ),
-    ),
-    Claim(
         "pools",
         "Prefill and decode pools with the paper's service-level functions have one variational equilibrium.",
         "Prop 1 (S)",
