@@ -45,6 +45,8 @@ def test_what_is_decided_today(ledger: Ledger) -> None:
         "anarchy-at-capacity",
         "routing-loss",
         "caching-complete-tiers",
+        "settings-part",
+        "controller-simulated",
     }
     assert {
         "variational-unique",
@@ -53,6 +55,9 @@ def test_what_is_decided_today(ledger: Ledger) -> None:
         "caching-clusters",
         "caching-transition",
         "router-best-response",
+        "pools-saturate-apart",
+        "regimes-simulated",
+        "settings-agree",
     } <= found[Standing.HOLDS_UNDER]
     assert {"knee-96-128", "growth-past-knee", "controller-gain", "poa-hat-invariance"} <= found[Standing.UNDECIDED]
     assert {
