@@ -20,6 +20,7 @@ ORIGINS = {
     "dynamo090_1P2D_w1_t0_decisions": "dynamo090/dynamo090_1P2D_w1_t0_decisions.csv",
     "dynamo090_1P5D_w1_t0": "dynamo090/dynamo090_1P5D_w1_t0.csv",
     "dynamo090_1P5D_w1_t0_decisions": "dynamo090/dynamo090_1P5D_w1_t0_decisions.csv",
+    "dynamo090_T_1P2D_t05_decisions": "dynamo090/dynamo090_T_1P2D_t05_decisions.csv",
     "measured_b200_llama31_70b": "measured/measured_b200_llama31_70b.csv",
     "mocker_b200_llama70b_tp4": "dynamo090/mocker_b200_llama70b_tp4.npz",
 }

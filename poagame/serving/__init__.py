@@ -21,12 +21,15 @@ from poagame.serving.policies import (
     ShortestQueue,
 )
 from poagame.serving.prometheus import Histogram, histogram, parse, window
+from poagame.serving.replay import Replay, replay
 from poagame.serving.router import DynamoRouter
+from poagame.serving.router_1x import DynamoRouter1
 from poagame.serving.settling import Settling, settling, switches
 from poagame.serving.simulate import simulate
 from poagame.serving.streaks import mean_wait, smallest_streak, switch_probabilities, switch_rate
 from poagame.serving.sweep import Cell, sweep
 from poagame.serving.timing import DecodeTime, PrefillTime, mocker_times
+from poagame.serving.truth import Truth, truth
 from poagame.serving.ttft_process import TtftProcess
 from poagame.serving.validation import Overhead, compare, fit_overhead, recorded_workload
 from poagame.serving.window_optimum import simulate_windows
@@ -47,6 +50,7 @@ __all__ = [
     "DecodeTime",
     "DetectorState",
     "DynamoRouter",
+    "DynamoRouter1",
     "Fixed",
     "Histogram",
     "Hysteresis",
@@ -62,11 +66,13 @@ __all__ = [
     "Random",
     "Regime",
     "RegimeDetector",
+    "Replay",
     "RoundRobin",
     "Selfish",
     "Setting",
     "Settling",
     "ShortestQueue",
+    "Truth",
     "TtftProcess",
     "Workload",
     "compare",
@@ -80,6 +86,7 @@ __all__ = [
     "operating_sweep",
     "parse",
     "recorded_workload",
+    "replay",
     "settling",
     "simulate",
     "simulate_adaptive",
@@ -89,6 +96,7 @@ __all__ = [
     "switch_probabilities",
     "switch_rate",
     "switches",
+    "truth",
     "ttft_p99",
     "window",
 ]

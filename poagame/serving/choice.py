@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, as_floats, require
-from poagame.games.checks import finite
 
 
 def probabilities(logits: ArrayLike, temperature: float) -> FloatArray:
@@ -20,9 +19,9 @@ def probabilities(logits: ArrayLike, temperature: float) -> FloatArray:
     Raises
     ------
     InvalidInput
-        If logits are not finite or there are none.
+        If logits are not finite, further apart than floats reach, or there are none.
     """
-    costs = as_costs(logits)
+    costs = _costs(logits)
     if temperature == 0.0:
         cheapest = costs == costs.min(axis=-1, keepdims=True)
         return cheapest / cheapest.sum(axis=-1, keepdims=True)
@@ -37,7 +36,7 @@ def choose(logits: ArrayLike, temperature: float, rng: np.random.Generator, tree
     InvalidInput
         If logits or sizes are not finite numbers [W].
     """
-    costs = as_costs(logits)
+    costs = _costs(logits)
     require(costs.ndim == 1, f"choose takes one decision's logits [W]; got shape {costs.shape}")
     if temperature > 0.0:
         return int(rng.choice(costs.size, p=probabilities(costs, temperature)))
@@ -49,31 +48,6 @@ def choose(logits: ArrayLike, temperature: float, rng: np.random.Generator, tree
     return int(rng.choice(tied))
 
 
-def as_costs(logits: ArrayLike) -> FloatArray:
-    """Logits as an array [..., W] of at least one worker, no further apart than floats reach."""
-    costs = as_floats(logits, "logits")
-    require(costs.ndim >= 1 and costs.shape[-1] >= 1, f"logits are [..., W]; got shape {costs.shape}")
-    with np.errstate(over="ignore"):
-        apart = np.ptp(costs, axis=-1)
-    require(bool(np.isfinite(apart).all()), "the largest and the smallest logit are further apart than floats reach")
-    return costs
-
-
-def as_blocks(blocks: ArrayLike, name: str) -> FloatArray:
-    """A number of blocks at each worker [..., W], at least 0."""
-    array = as_floats(blocks, name)
-    require(array.ndim >= 1 and array.shape[-1] >= 1, f"{name} is [..., W]; got shape {array.shape}")
-    require(bool((array >= 0).all()), f"{name} must be at least 0; the smallest is {array.min(initial=0.0):g}")
-    return array
-
-
-def at_least_zero(value: object, name: str) -> float:
-    """A parameter as a float."""
-    number = finite(value, name)
-    require(number >= 0, f"{name} must be at least 0; got {number:g}")
-    return number
-
-
 def over_range(costs: FloatArray) -> FloatArray:
     """Costs [..., W] less their least, over their range: from 0 to 1, and 0 where all are equal."""
     away = costs - costs.min(axis=-1, keepdims=True)
@@ -82,7 +56,16 @@ def over_range(costs: FloatArray) -> FloatArray:
 
 
 def log_softmax(costs: FloatArray, temperature: float) -> FloatArray:
-    """Logarithms of probabilities in proportion to exp(−c/T), over the last axis; T > 0."""
+    """[..., W]: logarithms of probabilities in proportion to exp(−c/T), T > 0."""
     with np.errstate(over="ignore"):  # a temperature near 0 is 0: exp(−∞) = 0
         exponent = (costs.min(axis=-1, keepdims=True) - costs) / temperature
     return exponent - np.log(np.exp(exponent).sum(axis=-1, keepdims=True))
+
+
+def _costs(logits: ArrayLike) -> FloatArray:
+    costs = as_floats(logits, "logits")
+    require(costs.ndim >= 1 and costs.shape[-1] >= 1, f"logits are [..., W]; got shape {costs.shape}")
+    with np.errstate(over="ignore"):
+        apart = np.ptp(costs, axis=-1)
+    require(bool(np.isfinite(apart).all()), "logits are further apart than floats reach; give them in blocks")
+    return costs

@@ -1,23 +1,25 @@
-r"""Dynamo's router: what a candidate worker costs, and which one is taken.
+r"""The rule of Dynamo 0.9.0's router: what a candidate worker costs, and which one is taken.
 
-Of version 0.9.0, checked against the binary's own log: a candidate costs :math:`W \cdot \text{prefill blocks} + \text{decode blocks}`,
-where both count what the worker would hold if the request went there. At temperature 0 the cheapest is taken, the smallest radix tree
-of those that tie, then any. Above, worker w is taken with a probability in proportion to :math:`\exp(-c_w / ((\max c - \min c) \, T))`:
-costs are divided by their range first, so with two workers the better one has :math:`1 / (1 + e^{-1/T})` whatever the gap.
+Checked against the binary's own log (`poagame.serving.replay`): a candidate costs :math:`W \cdot \text{prefill blocks} + \text{decode
+blocks}`, where both count what the worker would hold if the request went there. At temperature 0 the cheapest is taken, the smallest radix
+tree of those that tie, then any; above, one is drawn by its cost over the range of costs (`poagame.serving.choice`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from poagame._arrays import FloatArray, as_floats, require
+from poagame.errors import InvalidInput
 from poagame.games.checks import finite
+from poagame.serving import choice
 
 Leg: TypeAlias = Literal["aggregated", "prefill", "decode"]
+"""What is decided: a worker that does both, or in a disaggregated deployment first one that prefills, then one that decodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,7 @@ class DynamoRouter:
     temperature: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("overlap_weight", "temperature"):
-            value = finite(getattr(self, name), name)
-            require(value >= 0, f"{name} must be at least 0; got {value:g}")
-            object.__setattr__(self, name, value)
+        require_no_less_than_zero(self, "overlap_weight", "temperature")
 
     def logits(self, prefill_blocks: ArrayLike, decode_blocks: ArrayLike, leg: Leg = "aggregated") -> FloatArray:
         """Cost of each candidate [..., W] in blocks, lower is better.
@@ -71,17 +70,8 @@ class DynamoRouter:
         InvalidInput
             If the leg is unknown, or blocks are negative, not finite, or of shapes that do not go together.
         """
-        require(leg in get_args(Leg), f"leg is {', '.join(map(repr, get_args(Leg)))}; got {leg!r:.60}")
-        prefill, decode = as_floats(prefill_blocks, "prefill_blocks"), as_floats(decode_blocks, "decode_blocks")
-        for name, blocks in (("prefill_blocks", prefill), ("decode_blocks", decode)):
-            require(blocks.ndim >= 1 and blocks.shape[-1] >= 1, f"{name} is [..., W]; got shape {blocks.shape}")
-            require(
-                bool((blocks >= 0).all()), f"{name} must be at least 0; the smallest is {blocks.min(initial=0.0):g}"
-            )
-        require(
-            prefill.shape[-1] == decode.shape[-1],
-            f"prefill_blocks and decode_blocks are of the same workers; got {prefill.shape[-1]} and {decode.shape[-1]}",
-        )
+        require_leg(leg)
+        prefill, decode = block_counts(prefill_blocks=prefill_blocks, decode_blocks=decode_blocks)
         weight = 0.0 if leg == "decode" else self.overlap_weight
         return weight * prefill + (0.0 if leg == "prefill" else 1.0) * decode
 
@@ -93,15 +83,7 @@ class DynamoRouter:
         InvalidInput
             If logits are not finite or there are none.
         """
-        costs = _costs(logits)
-        away = costs - costs.min(axis=-1, keepdims=True)
-        if self.temperature == 0.0:
-            weight = (away == 0.0).astype(np.float64)
-        else:
-            span = away.max(axis=-1, keepdims=True)
-            with np.errstate(over="ignore"):  # a temperature near 0 is 0: exp(−∞) = 0
-                weight = np.exp(-np.divide(away, span, out=np.zeros_like(away), where=span > 0) / self.temperature)
-        return weight / weight.sum(axis=-1, keepdims=True)
+        return choice.probabilities(logits, self.temperature)
 
     def choose(self, logits: ArrayLike, rng: np.random.Generator, tree_size: ArrayLike | None = None) -> int:
         """Take a candidate by its logits [W].
@@ -118,19 +100,39 @@ class DynamoRouter:
         InvalidInput
             If logits or sizes are not finite numbers [W].
         """
-        costs = _costs(logits)
-        require(costs.ndim == 1, f"choose takes one decision's logits [W]; got shape {costs.shape}")
-        if self.temperature > 0.0:
-            return int(rng.choice(costs.size, p=self.probabilities(costs)))
-        tied = np.flatnonzero(costs == costs.min())
-        if tree_size is not None:
-            size = as_floats(tree_size, "tree_size")
-            require(size.shape == costs.shape, f"tree_size is [W] = {costs.shape}; got shape {size.shape}")
-            tied = tied[size[tied] == size[tied].min()]
-        return int(rng.choice(tied))
+        return choice.choose(logits, self.temperature, rng, tree_size)
 
 
-def _costs(logits: ArrayLike) -> FloatArray:
-    costs = as_floats(logits, "logits")
-    require(costs.ndim >= 1 and costs.shape[-1] >= 1, f"logits are [..., W]; got shape {costs.shape}")
-    return costs
+def require_no_less_than_zero(record: Any, *names: str) -> None:
+    """Keep fields of a frozen record as floats, or raise `InvalidInput` where one is negative or no number."""
+    for name in names:
+        value = finite(getattr(record, name), name)
+        require(value >= 0, f"{name} must be at least 0; got {value:g}")
+        object.__setattr__(record, name, value)
+
+
+def require_leg(leg: object) -> None:
+    """Raise `InvalidInput` unless it is a `Leg`."""
+    require(leg in get_args(Leg), f"leg is {', '.join(map(repr, get_args(Leg)))}; got {leg!r:.60}")
+
+
+def block_counts(**given: ArrayLike) -> list[FloatArray]:
+    """Numbers of blocks at the same workers, each [..., W], by their names.
+
+    Raises
+    ------
+    InvalidInput
+        If some are negative, not finite, or of shapes that do not go together.
+    """
+    arrays = {name: as_floats(blocks, name) for name, blocks in given.items()}
+    for name, blocks in arrays.items():
+        require(blocks.ndim >= 1 and blocks.shape[-1] >= 1, f"{name} is [..., W]; got shape {blocks.shape}")
+        require(bool((blocks >= 0).all()), f"{name} must be at least 0; the smallest is {blocks.min(initial=0.0):g}")
+    shapes = [blocks.shape for blocks in arrays.values()]
+    listed = f"{' and '.join(arrays)} are of the same workers, [..., W]; got shapes {', '.join(map(str, shapes))}"
+    require(len({shape[-1] for shape in shapes}) == 1, listed)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise InvalidInput(listed) from error
+    return list(arrays.values())

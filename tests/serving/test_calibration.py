@@ -39,7 +39,7 @@ def test_scores_by_hand() -> None:
     )
     one = scores(frame).filter(pl.col("regime") == "all")
     assert np.isclose(one["bias"].item(), (value - ratio).mean())
-    assert np.isclose(one["rank"].item(), spearmanr(value, ratio)[0])
+    assert np.isclose(one["rank"].item(), float(spearmanr(value, ratio)[0]))  # pyright: ignore[reportArgumentType]
     assert one["rank_low"].item() < one["rank"].item() < one["rank_high"].item()
     assert np.isclose(one["coverage"].item(), (np.abs(value - ratio) <= 0.15).mean())
     assert scores(frame.with_columns(ratio=1.0))["rank"].to_list() == [None, None]

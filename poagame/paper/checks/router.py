@@ -12,6 +12,7 @@ from poagame._arrays import FloatArray, IntArray, require
 from poagame.estimator import poa_hat
 from poagame.measured import DecisionTable, read_decisions
 from poagame.paper.record import Claim, Finding, Standing
+from poagame.serving import DynamoRouter
 from poagame.shipped import path
 
 GRID = "agg5_grid.decisions"
@@ -30,11 +31,9 @@ def recorded(name: str) -> DecisionTable:
 def choice_probabilities(logits: FloatArray, temperature: float, normalised: bool = True) -> FloatArray:
     """Softmax of −logit/τ over the last axis; normalised, of −logit/(max − min)/τ, as Dynamo's router does it."""
     require(temperature > 0, f"a softmax needs a temperature above 0; got {temperature}")
-    x = logits - logits.min(axis=-1, keepdims=True)
     if normalised:
-        span = x.max(axis=-1, keepdims=True)
-        x = np.divide(x, span, out=np.zeros_like(x), where=span > 0)
-    weight = np.exp(-x / temperature)
+        return DynamoRouter(temperature=temperature).probabilities(logits)
+    weight = np.exp((logits.min(axis=-1, keepdims=True) - logits) / temperature)
     return weight / weight.sum(axis=-1, keepdims=True)
 
 
