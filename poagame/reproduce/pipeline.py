@@ -16,12 +16,13 @@ from poagame.reproduce.caching import caching_sections
 from poagame.reproduce.classical import classical_sections
 from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
+from poagame.reproduce.referees import referee_sections
 from poagame.reproduce.resource import resource_sections
 from poagame.reproduce.section import Section, check_folder, write_report
 from poagame.reproduce.serving import serving_sections
 from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 84
+NUM_STEPS = 87
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\
@@ -54,6 +55,7 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Pa
         *caching_sections(step, trace),
         *resource_sections(itl, step),
         *serving_sections(step),
+        *referee_sections(step),
     ]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)
