@@ -195,9 +195,9 @@ def plot_heat_map(
             if not np.isfinite(table[r, c]):
                 ax.text(c, r, "–", ha="center", va="center", color=GREY)
                 continue
-            text = _figures(table[r, c], digits)
+            text = _figures(float(table[r, c]), digits)
             if low is not None and high is not None:
-                text += f"\n[{_figures(np.asarray(low)[r, c], digits)}, {_figures(np.asarray(high)[r, c], digits)}]"
+                text += f"\n[{_figures(float(np.asarray(low)[r, c]), digits)}, {_figures(float(np.asarray(high)[r, c]), digits)}]"
             depth = (table[r, c] - ends[0]) / ((ends[1] - ends[0]) or 1.0)
             ax.text(c, r, text, ha="center", va="center", fontsize=7.5, color="white" if depth > 0.5 else "black")
         ax.set_xticks(range(shape[1]), [str(name) for name in columns])
