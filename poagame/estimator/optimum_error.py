@@ -85,7 +85,8 @@ def assignment_loss(relative: float) -> float:
     r"""How much the assignment that is optimal for the model costs at most, over the true optimum: (1 + ε) / (1 − ε).
 
     With :math:`\hat x` optimal for Ĉ and x for C:
-    :math:`(1 - \varepsilon) C(\hat x) \le \hat C(\hat x) \le \hat C(x) \le (1 + \varepsilon) C(x)`. It is attained: one request, workers that take 1 and (1 + ε) / (1 − ε), both believed to take 1 + ε.
+    :math:`(1 - \varepsilon) C(\hat x) \le \hat C(\hat x) \le \hat C(x) \le (1 + \varepsilon) C(x)`.
+    It is attained: one request, workers that take 1 and (1 + ε) / (1 − ε), both believed to take 1 + ε.
 
     Raises
     ------

@@ -44,6 +44,37 @@ class Prompts:
     segments: IntArray
     segment_tokens: IntArray
 
+    def __post_init__(self) -> None:
+        sizes = {self.input_tokens.shape, self.output_tokens.shape, self.pattern.shape}
+        require(len(sizes) == 1 and self.pattern.ndim == 1, f"lengths and pattern are [N]; got shapes {sorted(sizes)}")
+        first = self.first_segment
+        require(
+            first.ndim == 1
+            and first.size >= 2
+            and first[0] == 0
+            and bool((np.diff(first) >= 0).all())
+            and first[-1] == self.segments.size,
+            "first_segment rises from 0 to the number of segments of all patterns",
+        )
+        for name, index, size in (
+            ("pattern", self.pattern, first.size - 1),
+            ("segments", self.segments, self.segment_tokens.size),
+        ):
+            require(bool(((index >= 0) & (index < size)).all()), f"{name} numbers from 0 to {size - 1}")
+        require(
+            bool(
+                (self.output_tokens >= 1).all() and (self.input_tokens >= 1).all() and (self.segment_tokens >= 1).all()
+            ),
+            "a prompt, an answer and a segment have at least one token",
+        )
+        chain = np.r_[0, np.cumsum(self.segment_tokens[self.segments])]
+        shared = (chain[first[1:]] - chain[first[:-1]])[self.pattern]
+        longer = np.flatnonzero(shared > self.input_tokens)
+        if longer.size:
+            raise InvalidInput(
+                f"request {longer[0]} has {self.input_tokens[longer[0]]} tokens, and its pattern {shared[longer[0]]}"
+            )
+
     def __len__(self) -> int:
         return self.pattern.size
 
