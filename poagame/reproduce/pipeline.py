@@ -22,7 +22,7 @@ from poagame.reproduce.section import Section, check_folder, write_report
 from poagame.reproduce.serving import serving_sections
 from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 87
+NUM_STEPS = 88
 """About how many steps `reproduce` announces, for a progress bar."""
 
 _PREFACE = """\

@@ -33,6 +33,7 @@ from poagame.serving.experiments import (
     settings_grid,
     spike,
     spread_of,
+    transients,
 )
 from poagame.serving.recorded import FITTED_ON, mocker_overhead, recording, validate
 from poagame.serving.workload import Prompts
@@ -283,6 +284,16 @@ def spike_section(step: Callable[[str], None], seeds: Sequence[int]) -> Section:
             ).select(pl.lit(name).alias("cluster"), pl.all())
         )
     frame = pl.concat(rows)
+    step("serving: transients of the controllers")
+    moved: list[pl.DataFrame] = []
+    for name, controller in (
+        ("the paper's table, k = 1", AdaptiveController(RegimeDetector(20.0, polls=1))),
+        ("the paper's table, k = 3", AdaptiveController(RegimeDetector(20.0))),
+        ("continuous", ContinuousController(20.0)),
+    ):
+        found = transients(paper_cluster(1, 5), controller, until_ms=240_000.0, seeds=seeds)
+        means = found.group_by("change", maintain_order=True).agg(pl.exclude("seed").mean())
+        moved.append(means.select(pl.lit(name).alias("controller"), pl.all()))
     gain = (
         frame.group_by("cluster")
         .agg((pl.col("latency_mean_ms").first() / pl.col("latency_mean_ms").min()).alias("gain"))["gain"]
@@ -303,7 +314,13 @@ def spike_section(step: Callable[[str], None], seeds: Sequence[int]) -> Section:
         "Experiment 3: adaptive and other routers in a load spike",
         paragraphs,
         {},
-        {"serving_spike": ("In the spike, from 15 s after its start", frame)},
+        {
+            "serving_spike": ("In the spike, from 15 s after its start", frame),
+            "serving_transients": (
+                "TTFT P99 after each change of load, and switches of the controller, means of seeds",
+                pl.concat(moved),
+            ),
+        },
     )
 
 

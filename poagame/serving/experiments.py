@@ -25,6 +25,7 @@ from poagame.serving.cluster import Cluster, Engine
 from poagame.serving.policies import Policy
 from poagame.serving.recorded import mocker_overhead, recording
 from poagame.serving.router import DynamoRouter
+from poagame.serving.settling import settling
 from poagame.serving.simulate import simulate
 from poagame.serving.sweep import Cell, sweep
 from poagame.serving.timing import DecodeTime, PrefillTime
@@ -341,3 +342,55 @@ def prefill_bound(cluster: Cluster, clients: int, new_tokens: int = 64) -> float
     if cluster.engine == "mock":
         service += float(cluster.decode_time.ms.min())
     return clients * service / cluster.prefill
+
+
+def transients(
+    cluster: Cluster,
+    controller: Controller[Any],
+    *,
+    base: int = 16,
+    peak: int = 256,
+    begin_ms: float = 60_000.0,
+    end_ms: float = 180_000.0,
+    until_ms: float = 300_000.0,
+    seeds: Sequence[int] = range(20),
+    band: float = 0.1,
+) -> pl.DataFrame:
+    """What a controller makes of a load spike, poll by poll: `settling` of TTFT P99 after each change of load, and its own switches.
+
+    Parameters
+    ----------
+    band : float
+        Share of the level finally reached within which TTFT P99 counts as settled; at least 5 ms.
+
+    Returns
+    -------
+    polars.DataFrame
+        seed, change ("up" at begin_ms, "down" at end_ms), target_ms (median of the last five polls before the next change), overshoot_ms,
+        settled, settling_s, crossings, switches (changes of policy in the same time).
+    """
+    start = np.r_[np.zeros(base), np.full(peak - base, begin_ms)]
+    stop = np.r_[np.full(base, until_ms), np.full(peak - base, end_ms)]
+    rows: list[dict[str, str | float]] = []
+    for seed in seeds:
+        workload = Workload(paper_prompts(int(0.5 * until_ms), seed), ClosedLoop(start, stop))
+        polls = simulate_adaptive(cluster, workload, controller, seed).polls.drop_nulls()
+        time, series = polls["time_ms"].to_numpy(), polls["ttft_p99_ms"].to_numpy()
+        changed = np.r_[False, polls["policy"].to_numpy()[1:] != polls["policy"].to_numpy()[:-1]]
+        for change, low, high in (("up", begin_ms, end_ms), ("down", end_ms, until_ms)):
+            inside = (time > low) & (time <= high)
+            target = float(np.median(series[inside][-5:]))
+            found = settling(series[inside], target, max(band * target, 5.0))
+            rows.append(
+                {
+                    "seed": seed,
+                    "change": change,
+                    "target_ms": target,
+                    "overshoot_ms": float(found.overshoot),
+                    "settled": float(found.settled),
+                    "settling_s": 5.0 * float(found.steps),
+                    "crossings": float(found.crossings),
+                    "switches": float(changed[inside].sum()),
+                }
+            )
+    return pl.DataFrame(rows)

@@ -29,6 +29,7 @@ from poagame.serving.experiments import (
     settings_grid,
     spike,
     spread_of,
+    transients,
     varied_prompts,
 )
 
@@ -113,6 +114,17 @@ def test_a_spike_has_three_phases_and_all_its_requests() -> None:
     assert (wide["spike"] > 2.0 * wide["before"]).all()
     before = frame.filter(pl.col("phase") == "before").group_by("seed").agg(pl.col("latency_mean_ms").n_unique())
     assert before["latency_mean_ms"].to_list() == [1, 1]  # nothing has happened yet that a controller could see
+
+
+def test_transients_come_from_the_polls() -> None:
+    frame = transients(
+        paper_cluster(1, 5), AdaptiveController(RegimeDetector(20.0)), until_ms=220_000.0, seeds=range(2)
+    )
+    assert frame["change"].to_list() == ["up", "down"] * 2
+    up, down = (frame.filter(pl.col("change") == change) for change in ("up", "down"))
+    assert (up["target_ms"] > 10.0 * down["target_ms"]).all()
+    assert (up["settling_s"] > 0).all()
+    assert (up["switches"] >= 1).all()
 
 
 @pytest.mark.parametrize("name", ["", "P/D", "1P", "3B", "1P/2D/3A"])
