@@ -87,7 +87,7 @@ def validation_section(step: Callable[[str], None], num_seeds: int = 3) -> Secti
         log_value=True,
     )
     paragraphs = [
-        "Each recorded run of the **real** Dynamo 0.9.0 router with Dynamo's *simulated* engine is simulated again, level by level: its "
+        "Each recorded run of the **real** Dynamo 0.9.0 router with Dynamo's simulated engine is simulated again, level by level: its "
         "prompts and prefix groups, each client's first request when it was recorded. Prefill and decode times are those of the "
         f"engine's own table; what it does not hold was fitted on the lowest levels and the saturated throughput of {FITTED_ON} alone: "
         f"{overhead.prefill_ms:.2f} ms an iteration that prefills and {overhead.decode_ms:.2f} ms one that decodes. All else is test.",
