@@ -46,14 +46,22 @@ def reproduce_command(
         Path | None,
         typer.Option(help="Requests with block hashes (such as a Mooncake trace) to put under memory pressure."),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer seeds of the serving simulations: two minutes.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="More seeds and simulated clusters: some fifteen minutes instead of three.")
+    ] = False,
 ) -> None:
-    """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, knee, caching."""
+    """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, caching, GPU split, serving."""
+    if quick and full:
+        raise PoagameError("--quick and --full are two lengths; give one of them")
     _require_plots()
     from poagame.reproduce import reproduce
     from poagame.reproduce.pipeline import NUM_STEPS
 
     with _progress(NUM_STEPS) as step:
-        report = reproduce(out, step, trace)
+        report = reproduce(out, step, trace, "quick" if quick else "full" if full else "usual")
     typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
 
 

@@ -22,7 +22,7 @@ from tests import oracles
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("results")
     steps: list[str] = []
-    report = reproduce(out, steps.append)
+    report = reproduce(out, steps.append, effort="quick")
     assert report.name == "report.md"
     assert len(steps) == NUM_STEPS
     return out
@@ -103,7 +103,7 @@ def test_the_model_of_the_curves_against_brute_force() -> None:
 
 @pytest.mark.slow
 def test_reproduces_bit_for_bit(results: Path, tmp_path: Path) -> None:
-    reproduce(tmp_path)
+    reproduce(tmp_path, effort="quick")
     for path in sorted(results.iterdir()):
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 

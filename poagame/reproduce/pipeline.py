@@ -18,12 +18,14 @@ from poagame.reproduce.dynamo import dynamo_sections
 from poagame.reproduce.recorded import decision_section, request_section
 from poagame.reproduce.referees import referee_sections
 from poagame.reproduce.resource import resource_sections
-from poagame.reproduce.section import Section, check_folder, write_report
+from poagame.reproduce.section import Effort, Section, check_folder, write_report
 from poagame.reproduce.serving import serving_sections
 from poagame.reproduce.tight import tight_section
 
-NUM_STEPS = 88
+NUM_STEPS = 89
 """About how many steps `reproduce` announces, for a progress bar."""
+
+_SEEDS: dict[Effort, int] = {"quick": 4, "usual": 20, "full": 60}
 
 _PREFACE = """\
 What selfishness costs in disaggregated LLM serving: exact values on measured latency, and PoA-hat of recorded
@@ -31,7 +33,9 @@ requests. Every figure has its numbers in a CSV beside it. Inputs are named *mea
 the paper states is tagged (P)."""
 
 
-def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Path | None = None) -> Path:
+def reproduce(
+    out: Path, step: Callable[[str], None] = lambda _: None, trace: Path | None = None, effort: Effort = "usual"
+) -> Path:
     """Write figures, tables and `report.md` of the shipped inputs into the folder `out`; return the report's path.
 
     Parameters
@@ -42,9 +46,17 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Pa
         Told what comes next, for a progress bar.
     trace : Path, optional
         Requests with block hashes (such as a Mooncake trace), for the section on memory pressure; no such trace ships with poagame.
+    effort : {"quick", "usual", "full"}
+        Of the serving simulations: 4, 20 or 60 seeds, and 8, 24 or 200 small clusters solved exactly; two, three or some fifteen minutes.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such effort or no such trace, or `out` cannot be a folder.
     """
     check_folder(out)
     require(trace is None or trace.is_file(), f"no such file: {trace}; give a trace with block hashes, or none")
+    require(effort in _SEEDS, f"effort is one of {', '.join(_SEEDS)}; got {effort!r:.40}")
     sweep, fits = measured_fits(step)
     itl = fit_latency(sweep, "tabulated", metric="itl_ms", where={"series": MAIN_SERIES}).latency
     sections = [
@@ -54,8 +66,8 @@ def reproduce(out: Path, step: Callable[[str], None] = lambda _: None, trace: Pa
         *classical_sections(fits, step),
         *caching_sections(step, trace),
         *resource_sections(itl, step),
-        *serving_sections(step),
-        *referee_sections(step),
+        *serving_sections(step, range(_SEEDS[effort])),
+        *referee_sections(step, effort),
     ]
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)

@@ -8,24 +8,22 @@ import numpy as np
 import polars as pl
 
 from poagame.plotting import plot_curves
-from poagame.reproduce.section import Section
+from poagame.reproduce.section import Effort, Section
 from poagame.serving import RegimeDetector, TtftProcess, hysteresis, operating_sweep
 from poagame.serving.calibration import calibrate, scores
 from poagame.serving.controller import ttft_p99
 
-CLUSTERS, BATCHES = 24, 4
-"""Drawn in the report; the documentation has 120 with 12."""
 
-
-def referee_sections(step: Callable[[str], None]) -> list[Section]:
+def referee_sections(step: Callable[[str], None], effort: Effort = "usual") -> list[Section]:
     """PoA-hat against the truth, and the detector."""
-    return [truth_section(step), detector_section(step)]
+    clusters, batches, episodes = {"quick": (8, 2, 60), "usual": (24, 4, 300), "full": (200, 12, 2000)}[effort]
+    return [truth_section(step, clusters, batches), detector_section(step, episodes)]
 
 
-def truth_section(step: Callable[[str], None]) -> Section:
+def truth_section(step: Callable[[str], None], clusters: int, batches: int) -> Section:
     """The estimates beside the exact numbers of small clusters."""
-    step(f"serving: PoA-hat against the exact numbers of {CLUSTERS} small clusters")
-    frame = calibrate(CLUSTERS, BATCHES)
+    step(f"serving: PoA-hat against the exact numbers of {clusters} small clusters")
+    frame = calibrate(clusters, batches)
     found = scores(frame)
     wide = frame.pivot("estimate", index=["cluster", "ratio"], values="value").sort("ratio")
     figure = plot_curves(
@@ -44,7 +42,7 @@ def truth_section(step: Callable[[str], None]) -> Section:
         "On a cluster small enough all assignments of requests to decode workers can be simulated, so the anticipating optimum, all pure "
         "equilibria and the price of anarchy are exact. PoA-hat sees the recorded table alone. *twin* (ours) divides by what single moves, "
         "tried in a simulator of the cluster from the recorded assignment on, arrive at.",
-        f"{CLUSTERS} drawn clusters of 2 or 3 decode workers, {BATCHES} batches of 6 or 8 requests each. Regimes by mean latency "
+        f"{clusters} drawn clusters of 2 or 3 decode workers, {batches} batches of 6 or 8 requests each. Regimes by mean latency "
         "over that of the "
         "same requests alone: up to 1.2, up to 2, above.",
     ]
@@ -59,13 +57,13 @@ def truth_section(step: Callable[[str], None]) -> Section:
     )
 
 
-def detector_section(step: Callable[[str], None]) -> Section:
+def detector_section(step: Callable[[str], None], episodes: int) -> Section:
     """False alarms, misses and delays of the regime detector, and the hysteresis that bounds flapping."""
     step("serving: the detector's operating curve")
     quiet = TtftProcess(200.0, noise=1.0)
     detector = RegimeDetector(_idle(1.0), 1.5, 15.0)
     grid = {"smoothing": [0.3, 1.0], "polls": [1, 2, 3, 5], "interval_ms": [1000.0, 5000.0, 10000.0]}
-    frame = operating_sweep(detector, quiet, grid, 300, before=720, n_jobs=1)
+    frame = operating_sweep(detector, quiet, grid, episodes, before=720, n_jobs=1)
     shown = frame.select(
         "interval_ms",
         "requests",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -13,6 +13,9 @@ from poagame._arrays import require
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Effort = Literal["quick", "usual", "full"]
+"""How much a report simulates."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

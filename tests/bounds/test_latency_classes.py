@@ -46,12 +46,12 @@ def assert_pair_attains(latency: Latency, max_load: Any, rtol: float = 1e-9) -> 
     assert game.social_cost([load, game.total_demand - load]) == pytest.approx(
         game.certified["optimum_cost"], rel=1e-12
     )
-    best = pg.social_optimum(game)
+    report = pg.price_of_anarchy(game, bound=bound, rtol=1e-13)
+    best = report.optimum
     if best.lower_bound < best.social_cost * (1 - 1e-6):
         rtol = 1e-5  # where load · latency is not convex the solver may stop short of a kink
     assert best.lower_bound * (1 - rtol) <= game.certified["optimum_cost"] <= best.social_cost * (1 + 1e-12)
     assert best.social_cost == pytest.approx(game.certified["optimum_cost"], rel=rtol)
-    report = pg.price_of_anarchy(game, bound=bound, rtol=1e-13)
     assert report.poa == pytest.approx(bound.value, rel=rtol)
     assert report.poa_low * (1 - rtol) <= bound.value <= report.poa_high * (1 + rtol)
     return bound.value
@@ -155,7 +155,7 @@ def test_free_up_to_a_load_is_unbounded() -> None:
     assert math.isinf(bound.value)
     assert bound.instance is None
     assert bound.approach is not None
-    for size in (1, 9, 99):
+    for size in (1, 99):
         game = bound.approach(size)
         # demand 1 + 1/(1 + size), of which all but the excess could go for nothing
         selfish, best, demand = pg.wardrop(game, rtol=1e-13), pg.social_optimum(game), game.total_demand

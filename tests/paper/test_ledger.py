@@ -12,6 +12,7 @@ import pytest
 from poagame import paper
 from poagame.errors import InvalidInput
 from poagame.paper import Ledger, Standing, check_all, claims
+from tests.paper.counterexamples import is_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 FAST = ["router-two-workers", "potential-static", "pools"]
@@ -27,6 +28,11 @@ def test_the_page_in_the_docs_is_a_fresh_run(ledger: Ledger) -> None:
     assert PAGE.read_text(encoding="utf-8") == ledger.to_markdown()
 
 
+def test_counterexamples_are_code(ledger: Ledger) -> None:
+    assert sum(is_code(verdict) for verdict in ledger) > 5
+
+
+@pytest.mark.slow
 def test_a_second_run_says_the_same(ledger: Ledger) -> None:
     again = check_all([v.claim.id for v in ledger if not v.claim.id.startswith("knee")])
     for verdict in again:
