@@ -155,6 +155,15 @@ class SplitMap:
     cost: FloatArray
     attainment: FloatArray
 
+    def __str__(self) -> str:
+        """A row a load: of each welfare the best split, and the worst equilibrium over it."""
+        lines = ["load    " + "".join(f"{w + ': best':<18}{'poa':<10}" for w in self.welfares).rstrip()]
+        best, poa = [self.best_split(w) for w in self.welfares], self.poa
+        for k, load in enumerate(self.load):
+            cells = "".join(f"{name[k]:<18}{poa[k, m]:<10.4g}" for m, name in enumerate(best))
+            lines.append(f"{load:<8.4g}{cells}".rstrip())
+        return "\n".join(lines)
+
     @property
     def optimum(self) -> FloatArray:
         """[L, M] cost of the best split."""
