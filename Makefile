@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: reproduce test lint bench clean help
+.PHONY: reproduce test lint docs bench clean help
 
 help:
 	@echo "make reproduce   the main job: figures, tables and report under results/"
 	@echo "make test        all tests"
 	@echo "make lint        ruff and pyright"
+	@echo "make docs        the documentation site, in docs/_build"
 	@echo "make bench       benchmarks beside their rivals; rewrites benchmarks/README.md"
 	@echo "make clean       remove .venv, results and caches"
 
@@ -25,7 +26,7 @@ reproduce: $(STAMP)
 
 test: $(STAMP)
 	@echo "==> tests (two processes)"
-	@$(BIN)/python -m pytest -q -n 2
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 lint: $(STAMP)
 	@echo "==> ruff"
@@ -34,6 +35,12 @@ lint: $(STAMP)
 	@echo "==> pyright"
 	@$(BIN)/pyright
 
+docs: $(STAMP)
+	@echo "==> installing what the site is built with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]' --constraint constraints.txt
+	@echo "==> site (two minutes): docs/_build/index.html"
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build
+
 bench: $(STAMP)
 	@echo "==> installing the rivals"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' --constraint constraints.txt
@@ -41,4 +48,4 @@ bench: $(STAMP)
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf .venv results build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv results docs/_build docs/gallery build dist .pytest_cache .ruff_cache .hypothesis

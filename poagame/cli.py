@@ -46,6 +46,9 @@ def reproduce_command(
         Path | None,
         typer.Option(help="Requests with block hashes (such as a Mooncake trace) to put under memory pressure."),
     ] = None,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="Also write report.html: one file, figures and tables inside.")
+    ] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer seeds of the serving simulations: two minutes.")
     ] = False,
@@ -62,6 +65,7 @@ def reproduce_command(
 
     with _progress(NUM_STEPS) as step:
         report = reproduce(out, step, trace, "quick" if quick else "full" if full else "usual")
+    report = _as_html(report, as_html)
     typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
 
 
@@ -82,6 +86,9 @@ def estimate_command(
     out: Annotated[
         Path | None, typer.Option(help="Also write a report with figures and CSVs into this folder.")
     ] = None,
+    as_html: Annotated[
+        bool, typer.Option("--html", help="With --out: also report.html, one file, figures and tables inside.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one object a file.")] = False,
 ) -> None:
     """PoA-hat of your own requests or router decisions, with bootstrap intervals, and the knee."""
@@ -89,6 +96,8 @@ def estimate_command(
     from poagame.estimator.levels import knee_of_levels, knee_or_reason
     from poagame.measured import DecisionTable
 
+    if as_html and out is None:
+        raise PoagameError("--html writes report.html into the folder of --out; give one")
     if out is not None:
         _require_plots()
     options: dict[str, Any] = {
@@ -138,7 +147,7 @@ def estimate_command(
 
         with _progress(len(tables) + 1) as step:
             report = estimate_report(tables, out, cost=cost, step=step, **options)
-        typer.echo(f"wrote {report}", err=as_json)
+        typer.echo(f"wrote {_as_html(report, as_html)}", err=as_json)
 
 
 @app.command("convert")
@@ -329,6 +338,15 @@ def _numbers(text: str, option: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise PoagameError(f"{option} takes numbers separated by commas, as in 1,4,16; got {text!r:.40}") from error
+
+
+def _as_html(report: Path, wanted: bool) -> Path:
+    """`report`, or the HTML file made of it."""
+    if not wanted:
+        return report
+    from poagame.reproduce.html import write_html
+
+    return write_html(report)
 
 
 def _require_plots() -> None:

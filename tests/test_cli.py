@@ -1,4 +1,4 @@
-"""The command line as a person uses it, in a process of its own."""
+"""The command line as a person uses it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,12 @@ import polars as pl
 import pytest
 
 from poagame import shipped
+from tests.command import poagame
 
 
-def poagame(*arguments: str | Path, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from poagame.cli import main; main()", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode == 0) == ok, done.stderr
-    return done
-
-
-def test_help_names_the_commands() -> None:
-    text = poagame("--help").stdout
+def test_help_names_the_commands_in_a_process_of_its_own() -> None:
+    command = [sys.executable, "-c", "from poagame.cli import main; main()", "--help"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for command in ("reproduce", "estimate", "convert", "bounds", "claims"):
         assert command in text
 

@@ -37,7 +37,7 @@ class CorrelatedCertificate:
     player : int
         The player that gains most.
     tolerance : float
-        What rounding may explain: `RTOL` × the greatest expected size |cost| that a player pays.
+        What rounding may explain: `RTOL` × the greatest expected absolute cost that a player pays.
     """
 
     kind: Kind

@@ -28,7 +28,7 @@ class LogitCertificate:
     Attributes
     ----------
     residual : float
-        The largest |p_ia − logit response|, without a unit. 0 exactly at an equilibrium.
+        The largest difference of p_ia and the logit response, without a unit. 0 exactly at an equilibrium.
     tolerance : float
         Largest residual with which the certificate holds.
     """

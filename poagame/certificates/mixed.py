@@ -33,7 +33,7 @@ def certify_mixed(game: FiniteGame, strategies: ArrayLike) -> NashCertificate:
     Returns
     -------
     NashCertificate
-        Its tolerance is `RTOL` × the greatest expected size |cost| of what a player pays or could pay at best.
+        Its tolerance is `RTOL` × the greatest expected absolute cost of what a player pays or could pay at best.
 
     Raises
     ------

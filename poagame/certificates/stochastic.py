@@ -17,7 +17,7 @@ class StochasticCertificate:
     Attributes
     ----------
     residual : float
-        max over paths of |flow − demand · softmax(−cost/temperature)| / demand; infinite where one is no simple path of its
+        max over paths of abs(flow − demand · softmax(−cost/temperature)) / demand; infinite where one is no simple path of its
         commodity, or is listed twice.
     conservation_error : float
         Largest relative difference of a commodity's flows from its demand.

@@ -109,6 +109,11 @@ def as_finite(game: object, verb: str) -> FiniteGame:
         )
     players, actions = cast(FiniteGame, game).num_players, cast(FiniteGame, game).num_actions
     require(
+        all(isinstance(count, (int, np.integer)) for count in (players, actions)),
+        f"num_players and num_actions are whole numbers, the most actions of any player; {type(game).__name__} has "
+        f"{players!r:.60} and {actions!r:.60}. Actions that a player lacks cost infinity",
+    )
+    require(
         players >= 1 and actions >= 1,
         f"a game has at least one player and one action; {type(game).__name__} has {players} and {actions}",
     )

@@ -2,7 +2,6 @@ r"""How long an iteration of a worker takes: prefill by tokens, decode by load a
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike
 from poagame._arrays import FloatArray, as_floats, require
 from poagame.errors import InvalidInput
 from poagame.games.checks import finite, positive
+from poagame.measured.readers.base import Source
 
 Load: TypeAlias = Literal["tokens", "batch"]
 
@@ -145,17 +145,13 @@ def mocker_times(path: str | PathLike[str]) -> tuple[PrefillTime, DecodeTime]:
     """
     names = ("prefill_isl", "prefill_ttft_ms", "decode_active_kv_tokens", "decode_context_length", "decode_itl")
     path = Path(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            missing = [name for name in names if name not in archive]
-            require(not missing, f"{path.name} lacks {', '.join(missing)}; it has {', '.join(archive) or 'nothing'}")
-            isl, ttft, tokens, context, itl = (np.asarray(archive[name]) for name in names)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, TypeError) as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise InvalidInput(
-            f"{path.name} is no timing archive of Dynamo's mock engine (.npz with {', '.join(names)}): {error}"
-        ) from error
+    source = Source(path)
+    if not source.members:
+        raise InvalidInput(f"{path.name} is no timing archive of Dynamo's mock engine (.npz with {', '.join(names)})")
+    archive = source.arrays()
+    missing = [name for name in names if name not in archive]
+    require(not missing, f"{path.name} lacks {', '.join(missing)}; it has {', '.join(archive)}")
+    isl, ttft, tokens, context, itl = (archive[name] for name in names)
     return PrefillTime(isl, ttft), DecodeTime(tokens, itl, context, by="tokens")
 
 

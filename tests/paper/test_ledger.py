@@ -12,10 +12,12 @@ import pytest
 from poagame import paper
 from poagame.errors import InvalidInput
 from poagame.paper import Ledger, Standing, check_all, claims
+from tests.command import poagame
 from tests.paper.counterexamples import is_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 FAST = ["router-two-workers", "potential-static", "pools"]
+pytestmark = pytest.mark.xdist_group("ledger")  # one process makes what all its tests look at
 
 
 @pytest.fixture(scope="module")
@@ -121,18 +123,13 @@ def test_dictionaries_are_json() -> None:
     assert third["decided_by"]
 
 
-def poagame(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from poagame.cli import main; main()", "claims", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_command() -> None:
-    done = poagame("potential-static", "pools")
+    done = poagame("claims", "potential-static", "pools")
     assert done.returncode == 0
     assert "2 claims: 1 fails, 1 undecided" in done.stdout
     assert "counterexample  RoutingGame(" in done.stdout
-    assert json.loads(poagame("pools", "--json").stdout)[0]["verdict"] == "undecided"
-    assert poagame("pools", "--markdown").stdout == check_all(["pools"]).to_markdown()
+    assert json.loads(poagame("claims", "pools", "--json").stdout)[0]["verdict"] == "undecided"
+    assert poagame("claims", "pools", "--markdown").stdout == check_all(["pools"]).to_markdown()
 
 
 def test_command_errors_are_one_paragraph() -> None:
@@ -140,7 +137,7 @@ def test_command_errors_are_one_paragraph() -> None:
         (["potential"], "no claim has the id 'potential'"),
         (["--json", "--markdown"], "give one"),
     ):
-        done = poagame(*arguments)
+        done = poagame("claims", *arguments, ok=False)
         assert done.returncode == 2
         assert message in done.stderr
         assert len(done.stderr.splitlines()) == 1

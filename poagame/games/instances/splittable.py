@@ -1,7 +1,7 @@
 r"""Games of players that split, with answers in closed form.
 
 .. [cominetti2009] Cominetti, Correa, Stier-Moses: The impact of oligopolistic competition in networks, Operations Research 57 (2009).
-.. [roughgarden2015] Roughgarden, Schoppmann: Local smoothness and the price of anarchy in splittable congestion
+.. [roughgarden2015splittable] Roughgarden, Schoppmann: Local smoothness and the price of anarchy in splittable congestion
    games, Journal of Economic Theory 156 (2015).
 """
 
@@ -31,7 +31,7 @@ def splittable_affine(players: int) -> SplittableRouting:
 
     .. math:: \mathrm{PoA} = \frac{1 + 4s/9}{2/3 + 10s/9}.
 
-    Reaching 3/2 in the limit, it shows the bound of [cominetti2009]_ and [roughgarden2015]_ tight.
+    Reaching 3/2 in the limit, it shows the bound of [cominetti2009]_ and [roughgarden2015splittable]_ tight.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def splittable_affine(players: int) -> SplittableRouting:
     )
     worst, least = n * (1.0 + 4.0 * s / 9.0), n * (2.0 / 3.0 + 10.0 * s / 9.0)
     game = SplittableRouting(Polynomial(coefficients), actions, np.full(n, 2.0 / 3.0))
-    source = "tight for [roughgarden2015], Theorem on affine splittable games; own construction, conditions verified"
+    source = "tight for [roughgarden2015splittable], Theorem on affine splittable games; own construction, conditions verified"
     return game.named(source, poa=worst / least, pos=worst / least, equilibrium_cost=worst, optimum_cost=least)
 
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from poagame.errors import EmptyTable, InvalidInput
@@ -22,6 +23,12 @@ from poagame.measured.checks import REASON, ROW, Unit
 from poagame.measured.schema import Kind
 
 _START: Final = 1 << 16
+
+MAX_BYTES = 1 << 30
+"""Most bytes that are unpacked at once, of an archive or of one JSON text."""
+
+_NO_JSON: Final = (ValueError, RecursionError)
+"""The second of text that is nested too deeply."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +96,53 @@ class Source:
         if self.start.lstrip()[:1] != b"{":
             return None
         with self.open() as file:
-            for text in (file.readline(), None):
-                try:
-                    return json.loads(text if text is not None else (file.seek(0), file.read())[1])
-                except ValueError:
-                    continue
-        return None
+            try:
+                return json.loads(file.readline(MAX_BYTES))
+            except _NO_JSON:
+                pass
+        try:
+            return json.loads(self.whole())
+        except _NO_JSON:
+            return None
+
+    def whole(self) -> bytes:
+        """All bytes, unpacked, of a file that cannot be read line by line.
+
+        Raises
+        ------
+        InvalidInput
+            If there are more than `MAX_BYTES`: a small gzip file may hold any number.
+        """
+        with self.open() as file:
+            text = file.read(MAX_BYTES + 1)
+        if len(text) > MAX_BYTES:
+            raise InvalidInput(
+                f"{self.name} holds more than {MAX_BYTES:,} bytes that have to be read at once; give a file of a line a "
+                "request (JSONL), or CSV or Parquet, which are read in pieces"
+            )
+        return text
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays of an npz archive, which holds no objects.
+
+        Raises
+        ------
+        InvalidInput
+            If it is damaged, holds objects, or unpacks to more than `MAX_BYTES`.
+        """
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+            if size > MAX_BYTES:
+                raise InvalidInput(f"{self.name} unpacks to {size:,} bytes; the limit of an archive is {MAX_BYTES:,}")
+            with np.load(self.path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+            raise self.damaged(error) from error
+        except (ValueError, OSError, TypeError, KeyError) as error:
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput(f"{self.name}: cannot read its arrays ({error})") from error
 
     @property
     def keys(self) -> frozenset[str]:

@@ -22,8 +22,7 @@ _CUT = "the line is cut off or no JSON"
 def _runs(source: Source) -> tuple[list[dict[str, Any]], list[int]]:
     """The runs of the file, and the numbers of the lines that are not JSON (a file written to its end has none)."""
     if "\n" not in source.start.decode("utf-8", errors="replace").rstrip() or isinstance(source.json, dict):
-        with source.open() as file:
-            text = file.read().decode("utf-8", errors="replace")
+        text = source.whole().decode("utf-8", errors="replace")
         try:
             return [json.loads(text)], []  # one object, on one line or on many
         except ValueError:

@@ -6,9 +6,6 @@ context length; the requests in flight follow from the two: concurrency = kv_usa
 
 from __future__ import annotations
 
-import zlib
-from zipfile import BadZipFile
-
 import numpy as np
 import polars as pl
 
@@ -29,20 +26,10 @@ _IMPLIED = (
 _UNKNOWN = "whether the values are means or medians is unknown"
 
 
-def _arrays(source: Source, names: frozenset[str]) -> dict[str, np.ndarray]:
-    try:
-        with np.load(source.path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (BadZipFile, EOFError, zlib.error) as error:
-        raise source.damaged(error) from error
-    except (ValueError, OSError) as error:
-        raise InvalidInput(f"{source.name}: cannot read {', '.join(sorted(names))} from it ({error})") from error
-
-
 def _profile(source: Source) -> Raw:
     """A row a point: [configurations, points] arrays and a [configurations, 1] array for each setting."""
     prefill = source.members >= _PREFILL
-    arrays = _arrays(source, _PREFILL if prefill else _DECODE)
+    arrays = source.arrays()
     shape = arrays["prefill_ttft" if prefill else "z_itl"].shape
 
     def column(name: str, default: str | int | None = None) -> pl.Series:
@@ -93,7 +80,7 @@ def _no_holes(table: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _mocker(source: Source) -> Raw:
-    arrays = _arrays(source, _MOCKER)
+    arrays = source.arrays()
     active, context = np.meshgrid(arrays["decode_active_kv_tokens"], arrays["decode_context_length"], indexing="ij")
     if active.shape != arrays["decode_itl"].shape:
         raise InvalidInput(
