@@ -3,13 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: reproduce test lint docs bench clean help
+.PHONY: reproduce test lint docs bench soak matrix clean help
 
 help:
 	@echo "make reproduce   the main job: figures, tables and report under results/"
 	@echo "make test        all tests"
 	@echo "make lint        ruff and pyright"
 	@echo "make docs        the documentation site, in docs/_build"
+	@echo "make soak        a million cases against the fast solvers, thousands of damaged files (ten minutes)"
+	@echo "make matrix      Python 3.11 to 3.13 with oldest and newest dependencies (needs them; half an hour)"
 	@echo "make bench       benchmarks beside their rivals; rewrites benchmarks/README.md"
 	@echo "make clean       remove .venv, results and caches"
 
@@ -47,5 +49,12 @@ bench: $(STAMP)
 	@echo "==> benchmarks (some minutes)"
 	@$(BIN)/python -m benchmarks
 
+soak: $(STAMP)
+	@$(BIN)/python -m tests.soak
+
+matrix: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.matrix
+
 clean:
-	rm -rf .venv results docs/_build docs/gallery build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv results soak_crashes docs/_build docs/gallery build dist .pytest_cache .ruff_cache .hypothesis

@@ -6,6 +6,7 @@ The public names, loaded when first used: importing poagame starts no solver and
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -400,6 +401,8 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"poagame.{_HOME[name]}"), name)
     if name in _MODULES:
         return importlib.import_module(f"poagame.{name}")
+    if name == "__version__":
+        return importlib.metadata.version("poagame")
     raise AttributeError(f"module 'poagame' has no attribute {name!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import sys
@@ -19,12 +20,14 @@ from poagame.errors import PoagameError, UnknownFormat
 if TYPE_CHECKING:
     from poagame.measured import DecisionTable, RequestTable, SweepTable
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     help="What selfishness costs in disaggregated LLM serving: exact prices of anarchy, and PoA-hat from measured tables.",
 )
+
+_INTERRUPTED = 130
 
 Files = Annotated[
     list[Path], typer.Argument(help="Measured files: requests or router decisions, of any format poagame reads.")
@@ -34,12 +37,25 @@ Unit = Annotated[str | None, typer.Option(help="Of the times in poagame's own CS
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")]
 
 
-@app.callback()
-def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
-    """Take `--debug`, which `main` has seen already."""
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"poagame {importlib.metadata.version('poagame')}")
+        raise typer.Exit
 
 
-@app.command("reproduce")
+@app.callback(
+    epilog="Start with: poagame estimate my_requests.jsonl. Exit status: 0 done, 2 bad input, 130 interrupted."
+)
+def _options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What selfishness costs in disaggregated LLM serving: exact prices of anarchy, and PoA-hat from measured tables."""
+
+
+@app.command("reproduce", epilog="Example: poagame reproduce --html, then open results/report.html in a browser.")
 def reproduce_command(
     out: Annotated[Path, typer.Option(help="Folder for report, figures and tables.")] = Path("results"),
     trace: Annotated[
@@ -69,7 +85,10 @@ def reproduce_command(
     typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
 
 
-@app.command("estimate")
+@app.command(
+    "estimate",
+    epilog="Examples: poagame estimate profile_export.jsonl --out report --html; poagame estimate C*/profile_export.jsonl --metric ttft_ms",
+)
 def estimate_command(
     files: Files,
     cost: Annotated[
@@ -150,7 +169,7 @@ def estimate_command(
         typer.echo(f"wrote {_as_html(report, as_html)}", err=as_json)
 
 
-@app.command("convert")
+@app.command("convert", epilog="Example: poagame convert router_log.jsonl decisions.parquet")
 def convert_command(
     source: Annotated[Path, typer.Argument(help="A measured file of any format poagame reads.")],
     target: Annotated[Path, typer.Argument(help="Where to write: .csv or .parquet.")],
@@ -175,7 +194,10 @@ Engine = Annotated[
 ]
 
 
-@app.command("simulate")
+@app.command(
+    "simulate",
+    epilog="Example: poagame simulate --topology 1P/2D --concurrency 128 --out requests.csv, then poagame estimate requests.csv",
+)
 def simulate_command(
     topology: Topology = "1P/5D",
     concurrency: Annotated[int, typer.Option(help="Clients of the closed loop.")] = 64,
@@ -187,6 +209,7 @@ def simulate_command(
     out: Annotated[
         Path | None, typer.Option(help="Write the requests: .csv or .parquet, as `poagame estimate` reads them.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: mean, P50 and P99 of each time.")] = False,
 ) -> None:
     """Simulate a serving cluster, 70B on B200 as Dynamo's mock engine times it: a table of requests like a measured one."""
     from poagame.measured import write_table
@@ -197,17 +220,22 @@ def simulate_command(
     workload = Workload(paper_prompts(requests, seed), ClosedLoop.steady(concurrency))
     table = simulate(cluster, workload, DynamoRouter(overlap_weight, temperature), seed)
     frame = table.collect()
-    typer.echo(f"{table}\n")
-    for name in ("ttft_ms", "itl_ms", "latency_ms"):
-        times = frame[name].drop_nulls()
-        typer.echo(
-            f"{name:<11} mean {times.mean():10.2f}  P50 {times.quantile(0.5):10.2f}  P99 {times.quantile(0.99):10.2f}"
-        )
+    times = {name: frame[name].drop_nulls() for name in ("ttft_ms", "itl_ms", "latency_ms")}
+    found = {name: {"mean": t.mean(), "p50": t.quantile(0.5), "p99": t.quantile(0.99)} for name, t in times.items()}
+    if as_json:
+        typer.echo(json.dumps({"topology": topology, "requests": frame.height, **found}, allow_nan=False))
+    else:
+        typer.echo(f"{table}\n")
+        for name, numbers in found.items():
+            typer.echo(f"{name:<11} " + "  ".join(f"{which} {value:10.2f}" for which, value in numbers.items()))
     if out is not None:
-        typer.echo(f"\nwrote {write_table(table, out)}")
+        typer.echo(f"wrote {write_table(table, out)}", err=as_json)
 
 
-@app.command("sweep")
+@app.command(
+    "sweep",
+    epilog="Example: poagame sweep --topology 5A --temperature 0,0.3,0.7,1 --overlap-weight 0,0.5,1,2 --out grid.csv",
+)
 def sweep_command(
     topology: Topology = "1P/5D",
     concurrency: Annotated[str, typer.Option(help="Clients, separated by commas.")] = "1,4,16,64,128,256",
@@ -216,6 +244,7 @@ def sweep_command(
     seeds: Annotated[int, typer.Option(help="Runs of each setting.")] = 20,
     engine: Engine = "mock",
     out: Annotated[Path | None, typer.Option(help="Write a row a run here, as CSV.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object a setting.")] = False,
 ) -> None:
     """Simulate every combination of loads and router settings, with several seeds each; print means over seeds."""
     import polars as pl
@@ -238,24 +267,34 @@ def sweep_command(
         for weight in _numbers(overlap_weight, "--overlap-weight")
     ]
     rows: list[pl.DataFrame] = []
-    with _progress(len(cells)) as step:
-        for cell in cells:
-            step(", ".join(f"{name} {value:g}" for name, value in cell.labels.items()))
-            rows.append(sweep([cell], range(seeds)))
+    try:
+        with _progress(len(cells)) as step:
+            for cell in cells:
+                step(", ".join(f"{name} {value:g}" for name, value in cell.labels.items()))
+                rows.append(sweep([cell], range(seeds)))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        typer.echo(f"interrupted: {len(rows)} of {len(cells)} settings are done, and kept", err=True)
     frame = pl.concat(rows)
     if out is not None:
         frame.write_csv(out)
     shown = ["ttft_mean_ms", "ttft_p99_ms", "itl_mean_ms", "latency_mean_ms", "latency_p99_ms", "throughput_rps"]
     names = list(cells[0].labels)
     means = frame.group_by(names, maintain_order=True).agg(pl.col(shown).mean())
-    typer.echo("  ".join(f"{name:>14}" for name in (*names, *shown)))
-    for row in means.iter_rows():
-        typer.echo("  ".join(f"{value:14.4g}" for value in row))
+    if as_json:
+        typer.echo(json.dumps(means.to_dicts(), allow_nan=False))
+    else:
+        typer.echo("  ".join(f"{name:>14}" for name in (*names, *shown)))
+        for row in means.iter_rows():
+            typer.echo("  ".join(f"{value:14.4g}" for value in row))
     if out is not None:
-        typer.echo(f"\nwrote {out}: {frame.height} runs")
+        typer.echo(f"wrote {out}: {frame.height} runs", err=as_json)
+    if len(rows) < len(cells):
+        raise typer.Exit(_INTERRUPTED)
 
 
-@app.command("claims")
+@app.command("claims", epilog="Examples: poagame claims; poagame claims potential-static")
 def claims_command(
     ids: Annotated[list[str] | None, typer.Argument(help="Claims to check; all where none is named.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list, one object a claim.")] = False,
@@ -266,20 +305,28 @@ def claims_command(
     """Check the paper's claims, each with a verdict: holds, fails, holds under an assumption, or undecided."""
     if as_json and as_markdown:
         raise PoagameError("--json and --markdown are two formats; give one of them")
-    from poagame.paper import check_all
+    from poagame.paper import Ledger, Verdict, check_all
     from poagame.paper.ledger import select
 
-    with _progress(len(select(ids or None))) as step:
-        ledger = check_all(ids or None, step)
+    chosen, verdicts = select(ids or None), list[Verdict]()
+    try:
+        with _progress(len(chosen)) as step:
+            for claim in chosen:
+                verdicts += check_all([claim.id], step)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: {len(verdicts)} of {len(chosen)} claims are checked", err=True)
+    ledger = Ledger(verdicts)
     if as_json:
         typer.echo(json.dumps(ledger.to_dicts(), allow_nan=False))
     elif as_markdown:
         typer.echo(ledger.to_markdown(), nl=False)
     else:
         typer.echo("\n\n".join([str(ledger), *(map(str, ledger) if ids else ())]))
+    if len(verdicts) < len(chosen):
+        raise typer.Exit(_INTERRUPTED)
 
 
-@app.command("bounds")
+@app.command("bounds", epilog="Examples: poagame bounds; poagame bounds atomic_polynomial degree=3")
 def bounds_command(
     name: Annotated[
         str | None, typer.Argument(help="One result, by the name in the table; all where none is named.")
@@ -379,3 +426,6 @@ def main() -> None:
     except (PoagameError, OSError, EOFError) as error:
         typer.echo(f"poagame: {error}", err=True)
         sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("poagame: interrupted", err=True)
+        sys.exit(_INTERRUPTED)

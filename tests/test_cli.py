@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -177,7 +179,7 @@ def test_sweep_prints_a_row_a_setting(tmp_path: Path) -> None:
         "--out",
         str(target),
     )
-    assert len(result.stdout.strip().splitlines()) == 1 + 4 + 2
+    assert len(result.stdout.strip().splitlines()) == 1 + 4 + 1
     assert len(target.read_text().splitlines()) == 1 + 8
 
 
@@ -197,3 +199,68 @@ def test_simulations_that_cannot_be(arguments: list[str], message: str) -> None:
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_version_and_json(tmp_path: Path) -> None:
+    import poagame as pg
+
+    assert poagame("--version").stdout == f"poagame {pg.__version__}\n"
+    found = json.loads(poagame("simulate", "--concurrency", "4", "--requests", "40", "--json").stdout)
+    assert found["requests"] == 40
+    assert found["ttft_ms"]["p50"] <= found["ttft_ms"]["p99"]
+    rows = json.loads(poagame("sweep", "--concurrency", "2,4", "--seeds", "2", "--json").stdout)
+    assert [row["concurrency"] for row in rows] == [2, 4]
+    assert poagame("reproduce", "--quick", "--full", ok=False).stderr.count("\n") == 1
+
+
+def test_an_interrupted_sweep_keeps_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module("poagame.serving.sweep")  # the package has the function under this name
+
+    calls = []
+    original = module.sweep
+
+    def interrupted(*arguments: Any) -> pl.DataFrame:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, "sweep", interrupted)
+    target = tmp_path / "rows.csv"
+    done = poagame("sweep", "--concurrency", "2,4,8", "--seeds", "2", "--out", target, ok=False)
+    assert done.returncode == 130
+    assert "1 of 3 settings are done" in done.stderr
+    assert pl.read_csv(target)["concurrency"].to_list() == [2, 2]
+
+
+def test_an_interrupted_report_has_the_sections_that_are_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from poagame.reproduce import pipeline
+    from poagame.reproduce.section import Section
+
+    def stop(*_: Any) -> list[Section]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "b200_sections", lambda *_: [Section("First", ["Words."])])
+    monkeypatch.setattr(pipeline, "tight_section", stop)
+    done = poagame("reproduce", "--out", tmp_path, ok=False)
+    assert done.returncode == 130
+    report = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "Interrupted" in report
+    assert "## First" in report
+
+
+def test_an_interrupted_check_prints_the_verdicts_that_are_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    from poagame import paper
+
+    original = paper.check_all
+
+    def check(ids: list[str], step: Any) -> Any:
+        if ids == ["pools"]:
+            raise KeyboardInterrupt
+        return original(ids, step)
+
+    monkeypatch.setattr(paper, "check_all", check)
+    done = poagame("claims", "router-two-workers", "pools", ok=False)
+    assert done.returncode == 130
+    assert "1 claims: 1 holds" in done.stdout
+    assert "1 of 2 claims" in done.stderr

@@ -7,6 +7,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from poagame._compiled import compiled
+
 FIXED, STEP, BEST = 0, 1, 2
 """What the Planner does."""
 
@@ -14,7 +16,7 @@ RTOL = 1e-11
 """Relative gain that is no reason to move, as of `BestResponse`."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _batch_ms(token_ms, tokens, batch):  # pragma: no cover - compiled
     """Decode time in a batch: tokens times a table by whole batches, linear between, constant below 1 and beyond its end."""
     if batch <= 1.0:
@@ -25,7 +27,7 @@ def _batch_ms(token_ms, tokens, batch):  # pragma: no cover - compiled
     return tokens * (token_ms[k - 1] + (batch - k) * (token_ms[k] - token_ms[k - 1]))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _decode_times(token_ms, tokens, load, d, transfer, times):  # pragma: no cover - compiled
     """Write mean decode times with 1 … N decoding."""
     n = times.size
@@ -38,7 +40,7 @@ def _decode_times(token_ms, tokens, load, d, transfer, times):  # pragma: no cov
         times[m - 1] = total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _law(p, service, times, n, law):  # pragma: no cover - compiled
     """Write the law of the number at prefill, 0 … n, into `law`; return the throughput."""
     law[0], top = 0.0, 0.0
@@ -56,7 +58,7 @@ def _law(p, service, times, n, law):  # pragma: no cover - compiled
     return rate
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _work(held, count, d, own, prefix, transfer):  # pragma: no cover - compiled
     """Mean prefill and mean transfer of a request."""
     n, missed, moved = 0, 0, 0
@@ -74,7 +76,7 @@ def _work(held, count, d, own, prefix, transfer):  # pragma: no cover - compiled
     return own + prefix * missed / n, transfer * moved / n
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _planned(p, service, load, d, transfer, token_ms, tokens, ttft, itl, times, law):  # pragma: no cover - compiled
     """1 less the smaller attainment at a split, to 12 digits."""
     n = times.size
@@ -103,7 +105,7 @@ def _planned(p, service, load, d, transfer, token_ms, tokens, ttft, itl, times, 
     return np.rint((1.0 - min(first, second)) * 1e12) / 1e12
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _route(routing, group, held, d, latency, saved_all, omega, prefix, far, load):  # pragma: no cover - compiled
     """Requests in turn move to their cheapest worker, until none does; `saved_all` [K] is what a copy elsewhere saves."""
     n = routing.size
@@ -132,7 +134,7 @@ def _route(routing, group, held, d, latency, saved_all, omega, prefix, far, load
             return
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _place(held, count, d, prefix, transfer, places, seen, costs, order):  # pragma: no cover - compiled
     """Workers in turn take their best stores, until none does or a placement comes back."""
     groups = held.shape[1]
@@ -176,14 +178,14 @@ def _place(held, count, d, prefix, transfer, places, seen, costs, order):  # pra
             mark = 2 * rounds
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _counted(routing, group, count):  # pragma: no cover - compiled
     count[:] = 0
     for i in range(routing.size):
         count[routing[i], group[i]] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _hash(split, held, routing, d):  # pragma: no cover - compiled
     """64 bits of a state (FNV-1a over its numbers)."""
     code = np.uint64(14695981039346656037)
@@ -197,7 +199,7 @@ def _hash(split, held, routing, d):  # pragma: no cover - compiled
     return code
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _moved_to(held, routing, before, d):  # pragma: no cover - compiled
     """Let placement and routing follow from `before` to d decode workers."""
     for j in range(before, d):

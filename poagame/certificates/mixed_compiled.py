@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def two_player_regrets(costs, available, strategies):  # pragma: no cover - compiled
     """For each of the strategies [M, 2, A] the largest regret, its player and action, and the size of what is paid.
 

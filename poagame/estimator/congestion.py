@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from poagame._arrays import FloatArray, require
+from poagame._compiled import compiled
 from poagame.errors import InvalidInput
 from poagame.estimator.timeline import Timeline
 from poagame.estimator.windows import Segment
@@ -97,7 +97,7 @@ def at_most(optimum: FloatArray, actual: FloatArray) -> FloatArray:
     return np.minimum(optimum, actual)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _cheapest_marginals(  # pragma: no cover - compiled
     background: Any, worker: Any, table: Any, optimum: Any, actual: Any
 ) -> None:

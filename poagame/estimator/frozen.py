@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from poagame._arrays import FloatArray
+from poagame._compiled import compiled
 from poagame.estimator.windows import Segment
 
 
@@ -39,7 +39,7 @@ def frozen_optimum(segment: Segment, table: FloatArray) -> FloatArray:
     return optimum
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _cheapest(
     background: Any, table: Any, length: Any, slots: Any, optimum: Any
 ) -> None:  # pragma: no cover - compiled

@@ -14,10 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 
 from poagame._arrays import FloatArray, require
+from poagame._compiled import compiled
 from poagame.errors import MissingColumn, TooLarge
 from poagame.estimator.congestion import at_most
 from poagame.estimator.timeline import Timeline
@@ -135,7 +135,7 @@ def optimum_with_overlap(
     return (at_most(optimum, actual) if congested else optimum), actual
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _first_served(arrival: Any, worker: Any, prefix: Any, served: Any) -> None:  # pragma: no cover - compiled
     """First arrival of each prefix group at each worker."""
     for i in range(len(arrival)):
@@ -143,7 +143,7 @@ def _first_served(arrival: Any, worker: Any, prefix: Any, served: Any) -> None: 
             served[worker[i], prefix[i]] = min(served[worker[i], prefix[i]], arrival[i])
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _optima(  # pragma: no cover - compiled
     background: Any,
     worker: Any,

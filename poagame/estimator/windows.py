@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numba
 import numpy as np
 
 from poagame._arrays import IntArray, require
+from poagame._compiled import compiled
 from poagame.errors import InvalidInput, TooLarge
 from poagame.estimator.timeline import Codes, Timeline
 
@@ -146,7 +146,7 @@ def _finish_order(times: Timeline) -> IntArray:
     return order
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _sweep(  # pragma: no cover - compiled
     run_start: Any,
     arrival: Any,

@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
+from poagame._compiled import compiled
 
 
 def nearest_copy(read_cost: FloatArray, placement: IntArray) -> FloatArray:
@@ -28,7 +28,7 @@ def nearest_copy(read_cost: FloatArray, placement: IntArray) -> FloatArray:
     return nearest
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _lower(by_holder, placement, nearest):  # pragma: no cover - compiled
     """Lower each entry of `nearest` to the cost of each copy."""
     for m in range(placement.shape[0]):

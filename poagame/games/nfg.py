@@ -46,7 +46,7 @@ def read_nfg(path: str | Path, offset: float = 0.0) -> NormalFormGame:
     TooLarge
         If the table, with all players given the most strategies of any, has more than `MAX_ENTRIES` entries.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
+    text = Path(path).read_text(encoding="utf-8-sig", errors="replace")  # no name has to be text; no number is harmed
     parser = _Parser(text, str(path))
     if parser.word() != "NFG" or parser.word() != "1":
         raise UnknownFormat(f"{path}: a Gambit strategic game begins with 'NFG 1 R'; got {text[:20]!r}")

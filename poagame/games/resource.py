@@ -28,7 +28,7 @@ from poagame._arrays import FloatArray, IntArray, as_floats, require
 from poagame.errors import InvalidInput, TooLarge
 from poagame.games.attainment.base import Attainment, Curve, LoadedAttainment
 from poagame.games.checks import positive, shown
-from poagame.games.named import NamedGame
+from poagame.games.named import Certified, NamedGame
 from poagame.games.protocols import as_profile
 
 Welfare = Literal["sum", "goodput", "min"]
@@ -97,7 +97,8 @@ class ResourceGame(NamedGame):
         least: ArrayLike | None = None,
         coupled: bool = False,
     ) -> None:
-        self.source, self.certified = "", type(self).certified
+        self.source: str = ""
+        self.certified: Certified = type(self).certified
         self.budget = positive(budget, "budget")
         require(
             welfare in get_args(Welfare), f"welfare is {', '.join(map(repr, get_args(Welfare)))}; got {welfare!r:.80}"

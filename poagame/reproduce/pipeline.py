@@ -53,22 +53,34 @@ def reproduce(
     ------
     InvalidInput
         If there is no such effort or no such trace, or `out` cannot be a folder.
+    KeyboardInterrupt
+        As it came; the sections that were done are written first.
     """
     check_folder(out)
     require(trace is None or trace.is_file(), f"no such file: {trace}; give a trace with block hashes, or none")
     require(effort in _SEEDS, f"effort is one of {', '.join(_SEEDS)}; got {effort!r:.40}")
     sweep, fits = measured_fits(step)
     itl = fit_latency(sweep, "tabulated", metric="itl_ms", where={"series": MAIN_SERIES}).latency
-    sections = [
-        *b200_sections(sweep, fits, step),
-        tight_section(sweep, step),
-        *dynamo_sections(step),
-        *classical_sections(fits, step),
-        *caching_sections(step, trace),
-        *resource_sections(itl, step),
-        *serving_sections(step, range(_SEEDS[effort])),
-        *referee_sections(step, effort),
+    parts: list[Callable[[], list[Section]]] = [
+        lambda: b200_sections(sweep, fits, step),
+        lambda: [tight_section(sweep, step)],
+        lambda: dynamo_sections(step),
+        lambda: classical_sections(fits, step),
+        lambda: caching_sections(step, trace),
+        lambda: resource_sections(itl, step),
+        lambda: serving_sections(step, range(_SEEDS[effort])),
+        lambda: referee_sections(step, effort),
     ]
+    sections: list[Section] = []
+    try:
+        for part in parts:
+            sections += part()
+    except KeyboardInterrupt:
+        if sections:
+            write_report(
+                sections, out, "poagame: the main job", f"**Interrupted: not all sections are here.** {_PREFACE}"
+            )
+        raise
     step("writing the report")
     return write_report(sections, out, "poagame: the main job", _PREFACE)
 

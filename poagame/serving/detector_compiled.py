@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def poll(value, smooth, regime, candidate, streak, first, second, alpha, polls):  # pragma: no cover - compiled
     """Return (smooth, regime, candidate, streak) after a poll of `value`; a smooth value of NaN means that none came before."""
     if np.isnan(value):
@@ -28,7 +29,7 @@ def poll(value, smooth, regime, candidate, streak, first, second, alpha, polls):
     return smooth, regime, candidate, streak
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def follow(series, first, second, alpha, polls, smooth_out, regime_out):  # pragma: no cover - compiled
     """Poll through each row of `series` [rows, n]; write the smooth values and the regimes after each poll."""
     for row in range(series.shape[0]):

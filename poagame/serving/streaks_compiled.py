@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def run_law(p, streak, polls):  # pragma: no cover - compiled
     """[polls + 1] probability of `streak` successes in a row within 0 … polls trials."""
     law = np.zeros(polls + 1)

@@ -179,7 +179,7 @@ class Source:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, NotImplementedError) as error:
             raise self.damaged(error) from error
 
     def csv(self) -> pl.LazyFrame:

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from poagame._compiled import compiled
 
 ROUNDING = 1e-14
 """Detours between tiers that save less than this part of the dearest finite cost are rounding, and would go round in circles."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def fits(store, capacity):  # pragma: no cover - compiled
     """Whether a store [K] holds at most `capacity` [T] objects in each tier."""
     used = np.zeros(capacity.size + 1, np.int64)
@@ -20,7 +21,7 @@ def fits(store, capacity):  # pragma: no cover - compiled
     return (used[1:] <= capacity).all()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def best_store(costs, capacity, store):  # pragma: no cover - compiled
     """Write the choices of least total `costs` [K, T + 1] into `store` [K], the lowest of equal ones where all fit; return the total."""
     total = 0.0
@@ -34,7 +35,7 @@ def best_store(costs, capacity, store):  # pragma: no cover - compiled
     return _augment(costs, capacity, store)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _largest_gains(costs, room, store):  # pragma: no cover - compiled
     rivals = np.flatnonzero(store)
     order = rivals[np.argsort(costs[rivals, 1] - costs[rivals, 0], kind="mergesort")]
@@ -46,7 +47,7 @@ def _largest_gains(costs, room, store):  # pragma: no cover - compiled
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _augment(costs, capacity, store):  # pragma: no cover - compiled
     """Add the objects that gain by a place one after the other, each along the cheapest chain of objects that make room."""
     tiers = capacity.size + 1

@@ -9,12 +9,13 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from poagame._compiled import compiled
 from poagame.solvers.caching.dynamics_compiled import copies_of, nearest, own_copy, place, play_round, social_cost
 
 CONVERGED, CYCLES, STOPPED = 0, 1, 2
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def run(tables, seed, rtol, max_rounds):  # pragma: no cover - compiled
     """Play from a random placement, the nodes in a random order that stays; return copies, how it ended, rounds and moves."""
     np.random.seed(seed)

@@ -55,6 +55,12 @@ def empty(tables: compiled.Tables) -> np.ndarray:
 class PlacementDynamics:
     """Rounds of best replies of one game; see the module."""
 
+    game: CachingGame
+    rtol: float
+    tables: compiled.Tables
+    active: IntArray
+    apart: bool
+
     def __init__(self, game: CachingGame, rtol: float) -> None:
         self.game, self.rtol = game, rtol
         self.tables = tables_of(game)

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from poagame._arrays import FloatArray, IntArray
+from poagame._compiled import compiled
 from poagame.solvers.caching.best_store_compiled import best_store, fits
 
 SOME = 32
@@ -61,7 +62,7 @@ class Copies(NamedTuple):
     """[K]"""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def copies_of(held):  # pragma: no cover - compiled
     """List the holders of a placement [K, n]."""
     holders = np.empty(held.shape, np.int32)
@@ -74,7 +75,7 @@ def copies_of(held):  # pragma: no cover - compiled
     return Copies(held, holders, count)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def place(copies, k, i, choice):  # pragma: no cover - compiled
     """Let node i hold object k as said."""
     before = copies.held[k, i]
@@ -91,7 +92,7 @@ def place(copies, k, i, choice):  # pragma: no cover - compiled
                 break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def nearest(tables, copies, k, i, limit):  # pragma: no cover - compiled
     """Cost of reading another node's copy of object k, for each unit of demand, or the limit if that is less."""
     count, best = copies.count[k], limit
@@ -111,7 +112,7 @@ def nearest(tables, copies, k, i, limit):  # pragma: no cover - compiled
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def own_copy(tables, k, i):  # pragma: no cover - compiled
     """Least cost of holding object k, and the lowest tier that has it; infinite and 0 where node i may not."""
     least, tier = np.inf, 0
@@ -122,7 +123,7 @@ def own_copy(tables, k, i):  # pragma: no cover - compiled
     return least, tier
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _reply(tables, copies, k, i, rtol):  # pragma: no cover - compiled
     """What node i should hold of object k by itself; what it holds already if that gains nothing."""
     now = copies.held[k, i]
@@ -149,7 +150,7 @@ def _reply(tables, copies, k, i, rtol):  # pragma: no cover - compiled
     return np.int8(0) if without <= least else np.int8(tier)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def choice_costs(tables, copies, k, i, costs):  # pragma: no cover - compiled
     """Write what each choice for object k costs node i [T + 1], infinite where it has no such choice."""
     asked, chosen = tables.demand[i, k], tables.fixed[i, k]
@@ -164,7 +165,7 @@ def choice_costs(tables, copies, k, i, costs):  # pragma: no cover - compiled
             costs[a] = np.inf
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def gain(tables, copies, i, rtol, costs, store):  # pragma: no cover - compiled
     """What node i gains by its best store, which is written into `store` [K]; 0 where `rtol` explains it. `costs` is workspace."""
     objects = store.size
@@ -177,7 +178,7 @@ def gain(tables, copies, i, rtol, costs, store):  # pragma: no cover - compiled
     return pays - best if best + rtol * best < pays else 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _take(tables, copies, i, rtol, costs, store, changed):  # pragma: no cover - compiled
     """Let node i, whose choices cost `costs`, take its best store; return whether it moves."""
     if gain(tables, copies, i, rtol, costs, store) == 0.0:
@@ -191,7 +192,7 @@ def _take(tables, copies, i, rtol, costs, store, changed):  # pragma: no cover -
     return moved
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _visit(tables, copies, active, i, rtol, costs, store, changed):  # pragma: no cover - compiled
     """Let node i move to its best store, of the active objects where they are independent; return whether it moves."""
     if tables.limited:
@@ -208,7 +209,7 @@ def _visit(tables, copies, active, i, rtol, costs, store, changed):  # pragma: n
     return moved
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def play_round(tables, copies, order, active, rtol, budget, changed):  # pragma: no cover - compiled
     """Visit nodes in order, up to a number of moves; mark the objects that changed, and return the moves."""
     costs = np.empty((tables.demand.shape[1], tables.access.size + 1))
@@ -251,7 +252,7 @@ def gains(tables, copies, rtol):  # pragma: no cover - compiled
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def social_cost(tables, copies):  # pragma: no cover - compiled
     """What all pay for a placement."""
     total = 0.0
@@ -266,7 +267,7 @@ def social_cost(tables, copies):  # pragma: no cover - compiled
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def of_use(read, use, chooses):  # pragma: no cover - compiled
     """Whether for some object that j chooses a copy there costs i less than what it is of use at."""
     depends = np.zeros(read.shape, np.bool_)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def bound(arcs, hold, price, load):  # pragma: no cover - compiled
     """The Lagrangian bound of `price`; writes into `load` [S] what readers would pay towards each slot."""
     load[:] = 0.0
@@ -30,7 +31,7 @@ def bound(arcs, hold, price, load):  # pragma: no cover - compiled
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def ascend(arcs, hold, cap, price, share, target, goal, rounds):  # pragma: no cover - compiled
     """Raise the bound of `price` [n], in place, by deflected supergradients; return the steps made.
 
@@ -84,7 +85,7 @@ def ascend(arcs, hold, cap, price, share, target, goal, rounds):  # pragma: no c
     return made
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def tighten(arcs, hold, cap, price, load):  # pragma: no cover - compiled
     """Lower `price` [n] until no slot is paid for twice, then raise it while none is; the bound never falls."""
     bound(arcs, hold, price, load)
@@ -107,7 +108,7 @@ def tighten(arcs, hold, cap, price, load):  # pragma: no cover - compiled
         _reprice(arcs, price, load, i, to)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _reprice(arcs, price, load, i, to):  # pragma: no cover - compiled
     old = price[i]
     if to == old:
@@ -152,7 +153,7 @@ class State(NamedTuple):
     count: np.ndarray
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def search(arcs, hold, cap, held, allowed, floor, kicks, visits):  # pragma: no cover - compiled
     """Improve `held` [S], in place, by adding, dropping and swapping slots; return the cost with caps for misses.
 
@@ -216,17 +217,17 @@ def search(arcs, hold, cap, held, allowed, floor, kicks, visits):  # pragma: no 
     return best
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _next(number):  # pragma: no cover - compiled
     return number * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _below(number, size):  # pragma: no cover - compiled
     return np.int64((number >> np.uint64(33)) % np.uint64(size))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _rank(arcs, cap, state, i):  # pragma: no cover - compiled
     """Look up the two cheapest held slots of reader i."""
     state.first[i], state.second[i], state.near[i], state.next_near[i] = -1, -1, cap[i], cap[i]
@@ -241,12 +242,12 @@ def _rank(arcs, cap, state, i):  # pragma: no cover - compiled
         state.saved[state.first[i]] -= state.next_near[i] - state.near[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _cost(hold, state):  # pragma: no cover - compiled
     return state.near.sum() + hold[state.held].sum()
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _call(arcs, state, i, within):  # pragma: no cover - compiled
     """Call for another look at the slots that reader i pays less than `within` for."""
     for a in range(arcs.start[i], arcs.start[i + 1]):
@@ -260,7 +261,7 @@ def _call(arcs, state, i, within):  # pragma: no cover - compiled
             state.count[0] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _add(arcs, hold, state, s):  # pragma: no cover - compiled
     first, near, next_near, saved = state.first, state.near, state.next_near, state.saved
     state.held[s] = True
@@ -281,7 +282,7 @@ def _add(arcs, hold, state, s):  # pragma: no cover - compiled
     _note(state, s)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _drop(arcs, hold, cap, state, s):  # pragma: no cover - compiled
     first, second, near, next_near = state.first, state.second, state.near, state.next_near
     state.held[s] = False
@@ -296,14 +297,14 @@ def _drop(arcs, hold, cap, state, s):  # pragma: no cover - compiled
     _note(state, -1 - s)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _note(state, change):  # pragma: no cover - compiled
     if state.count[1] < state.trail.size:
         state.trail[state.count[1]] = change
     state.count[1] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _descend(arcs, hold, cap, state):  # pragma: no cover - compiled
     """Add, drop and swap single slots while that is cheaper for all together and any is waiting to be looked at.
 

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 from poagame.solvers.caching.best_store_compiled import best_store
 from poagame.solvers.caching.dynamics_compiled import copies_of, place
 
@@ -14,7 +14,7 @@ ROUNDING = 1e-12
 """A node moves for a saving of more than this part of what its objects cost all."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def descend(tables, held, max_rounds):  # pragma: no cover - compiled
     """Change the placement `held` [K, n] until no node alone can lower the social cost."""
     copies = copies_of(held)
@@ -39,7 +39,7 @@ def descend(tables, held, max_rounds):  # pragma: no cover - compiled
             break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _costs_to_all(tables, copies, k, i, costs):  # pragma: no cover - compiled
     """Write what all pay for object k under each choice of node i [T + 1], the other places apart."""
     nodes, tiers = tables.hold.shape

@@ -23,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
-from poagame._arrays import FloatArray, IntArray, require
+from poagame._arrays import BoolArray, FloatArray, IntArray, require
 from poagame.certificates.nash import TIE_RTOL
 from poagame.errors import Infeasible, TooLarge
 from poagame.games.caching import CachingGame
@@ -31,6 +31,7 @@ from poagame.games.checks import positive
 from poagame.outcome import Outcome
 from poagame.solvers.caching import stores_compiled as compiled
 from poagame.solvers.caching.dynamics import empty, tables_of
+from poagame.solvers.caching.dynamics_compiled import Tables
 from poagame.solvers.optimum import Optimum
 
 Box: Any = Bounds
@@ -55,6 +56,29 @@ DESCENT_ROUNDS = 50
 
 class StoresProgramme:
     """The programme over y [K, S] and v [K, U], in the largest cost as the unit: HiGHS's tolerances are absolute."""
+
+    game: CachingGame
+    tables: Tables
+    ceiling: float
+    nodes: int
+    objects: int
+    node: IntArray
+    tier: IntArray
+    room: IntArray
+    least: FloatArray
+    most: FloatArray
+    unit: float
+    cost: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    limit: np.ndarray
+    constant: float
+    own_weight: FloatArray
+    weight: FloatArray
+    forced: BoolArray
+    covers: Any
+    starts: Any
+    begin: FloatArray
 
     def __init__(self, game: CachingGame, ceiling: float = np.inf) -> None:
         """Of placements that cost at most `ceiling`: sets whose lack of a copy costs more than that have one.

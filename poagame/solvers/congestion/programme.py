@@ -27,7 +27,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from poagame._arrays import FloatArray, IntArray
+from poagame._arrays import BoolArray, FloatArray, IntArray
 from poagame.certificates.nash import certify_nash
 from poagame.errors import NoEquilibrium, TooLarge
 from poagame.games.congestion import CongestionGame
@@ -178,6 +178,20 @@ def _range(problem: CellProblem) -> IntArray:
 
 class Programme:
     """The integer programme over (x, z, y, known), scaled by the largest cost of an action: HiGHS's tolerances are absolute."""
+
+    problem: CellProblem
+    cells: int
+    resource: IntArray
+    level: IntArray
+    unit: float
+    price: FloatArray
+    next_price: FloatArray
+    weight: float
+    slack: float
+    counts: IntArray
+    uses: BoolArray
+    ends: IntArray
+    most: FloatArray
 
     def __init__(self, problem: CellProblem) -> None:
         counts, weight, kind = problem.shape.counts, problem.shape.weight, problem.kind

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def play_cells(
     cost, shape, sets, type_of, at, order, rtol, budget, better, by_regret, chance
 ):  # pragma: no cover - compiled
@@ -64,13 +65,13 @@ def play_cells(
     return moves
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _put(load, set_at, members, cell, stride, sign):  # pragma: no cover - compiled
     for m in range(set_at[cell], set_at[cell + 1]):
         load[members[m]] += sign * stride[members[m]]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _prices(cost, shape, sets, t, cell, load, price):  # pragma: no cover - compiled
     """What a player of type t in `cell` pays there and would pay in the other cells of its type."""
     which, stride, counts, weight, kind, start, later, rest = shape

@@ -8,11 +8,12 @@ index into its cost table, and each player that uses the resource adds the strid
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def search(
     cost, shape, sets, pairs, linear, slack, tie, makespan, max_nodes, found, costs, extremes
 ):  # pragma: no cover - compiled
@@ -72,7 +73,7 @@ def search(
     return nodes, num_found
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _enter(depth, players, start, kind, x, left, least):  # pragma: no cover - compiled
     """Begin to count down the players in a cell; the last cell of a type takes all that are left."""
     left[depth] = players
@@ -80,7 +81,7 @@ def _enter(depth, players, start, kind, x, left, least):  # pragma: no cover - c
     least[depth] = players if depth + 1 == start[kind[depth] + 1] else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _hopeless(
     cost, shape, sets, pairs, linear, slack, x, depth, remaining, low, high, slope
 ):  # pragma: no cover - compiled
@@ -159,7 +160,7 @@ def _hopeless(
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _equilibrium_cost(cost, shape, sets, pairs, tie, makespan, x, load):  # pragma: no cover - compiled
     """Social cost of a full placement, NaN if it is no equilibrium: the test of the certificates, with ties as theirs."""
     which, stride, counts, weight, kind, start, later, rest = shape
@@ -197,7 +198,7 @@ def _equilibrium_cost(cost, shape, sets, pairs, tie, makespan, x, load):  # prag
     return social if worst_gain <= tie * scale else np.nan
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def social_cost(cost, shape, sets, makespan, x):  # pragma: no cover - compiled
     """Cost of a full placement to all."""
     which, stride, counts, weight, kind, start, later, rest = shape
@@ -216,7 +217,7 @@ def social_cost(cost, shape, sets, makespan, x):  # pragma: no cover - compiled
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def descend(cost, shape, sets, makespan, x, max_moves):  # pragma: no cover - compiled
     """Move single players to cells where all together pay less, until none helps; change `x` in place."""
     kind, start = shape.kind, shape.start
@@ -241,7 +242,7 @@ def descend(cost, shape, sets, makespan, x, max_moves):  # pragma: no cover - co
     return current
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def least_social_cost(
     cost, step, shape, sets, makespan, slack, max_nodes, best_cost, best
 ):  # pragma: no cover - compiled
@@ -287,7 +288,7 @@ def least_social_cost(
     return nodes, best_cost, root
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _least_completion(cost, step, shape, sets, makespan, x, depth, remaining, load):  # pragma: no cover - compiled
     """No completion of the placement of the first cells costs less; the cost itself where none is left to place."""
     which, stride, counts, weight, kind, start, later, rest = shape

@@ -79,6 +79,16 @@ class Pricing:
     Commodity i here is `kept[i]` of the game.
     """
 
+    game: NetworkRouting
+    kept: IntArray
+    destination: IntArray
+    demand: FloatArray
+    origins: IntArray
+    origin_ptr: IntArray
+    out_edge: IntArray
+    out_ptr: IntArray
+    total_demand: float
+
     def __init__(self, game: NetworkRouting) -> None:
         self.game = game
         wanted = np.flatnonzero(game.demand > 0)

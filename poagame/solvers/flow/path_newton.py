@@ -9,8 +9,9 @@ Few unknowns are eliminated (compiled here: threads of a LAPACK would cost more 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from poagame._compiled import compiled
 
 MAX_DENSE = 256
 """Most unknowns that are eliminated."""
@@ -25,7 +26,7 @@ CUTS = 12
 """Halvings of a step that the model or the fullest paths do not take."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _face(commodity_ptr, path_ptr, path_edges, flow, slope):  # pragma: no cover - compiled
     """Used paths that are not the fullest of their commodity, the fullest one, and the slopes on the edges where they differ."""
     others, leads = np.empty(flow.size, np.int64), np.empty(flow.size, np.int64)
@@ -55,7 +56,7 @@ def _face(commodity_ptr, path_ptr, path_edges, flow, slope):  # pragma: no cover
     return others[:size], leads[:size], weight[:size]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _spread(others, leads, path_ptr, path_edges, y, moved):  # pragma: no cover - compiled
     """Loads [E] that change when each of `others` takes y from its lead."""
     moved[:] = 0.0
@@ -70,7 +71,7 @@ def _spread(others, leads, path_ptr, path_edges, y, moved):  # pragma: no cover 
             taken = 0.0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _collect(others, leads, path_ptr, path_edges, price, gain):  # pragma: no cover - compiled
     """Price of each of `others` minus that of its lead."""
     base = 0.0
@@ -85,7 +86,7 @@ def _collect(others, leads, path_ptr, path_edges, price, gain):  # pragma: no co
         gain[i] = total - base
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _eliminated(others, leads, weight, slope, path_ptr, path_edges, gradient):  # pragma: no cover - compiled
     """Newton step by Cholesky factors with diagonal pivots; unknowns that those before determine stay 0."""
     size = others.size
@@ -137,7 +138,7 @@ def _eliminated(others, leads, weight, slope, path_ptr, path_edges, gradient):  
     return step * scale
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _conjugate(
     others, leads, weight, slope, path_ptr, path_edges, gradient, max_iterations
 ):  # pragma: no cover - compiled
@@ -167,7 +168,7 @@ def _conjugate(
     return step
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def face_step(cost, slope, commodity_ptr, path_ptr, path_edges, flow, max_iterations):  # pragma: no cover - compiled
     """Change `flow` and the model's `cost` by the step, cut back until the model falls and flows stay ≥ 0; False if it cannot."""
     others, leads, weight = _face(commodity_ptr, path_ptr, path_edges, flow, slope)

@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from poagame._compiled import compiled
 
 REST = 4
 """Sweeps after which a commodity that needed no change is looked at again."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def settled_loads(demand, commodity_ptr, path_ptr, path_edges, flow, edges):  # pragma: no cover - compiled
     """Loads [E] of the path flows, after the largest of each commodity is set so that they sum to its demand."""
     load = np.zeros(edges)
@@ -33,7 +34,7 @@ def settled_loads(demand, commodity_ptr, path_ptr, path_edges, flow, edges):  # 
     return load
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def descend(cost, slope, commodity_ptr, path_ptr, path_edges, flow, ratio, max_sweeps):  # pragma: no cover - compiled
     """Shift flow between paths, one commodity after another, where edges cost `cost + slope · change`.
 

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def _at(loads, costs, x):  # pragma: no cover - compiled
     """Linear interpolation of one edge's samples; the last segment goes on."""
     low, high = 0, loads.size - 1
@@ -24,7 +25,7 @@ def _at(loads, costs, x):  # pragma: no cover - compiled
     return costs[low] + (costs[high] - costs[low]) * ((max(x, 0.0) - loads[low]) / width)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _difference(loads, costs, x, path_ptr, path_edges, stamp, best, p, mark, shift):  # pragma: no cover - compiled
     """Cost of path `best` minus that of `p` after `shift` went from p to best; edges of both paths cancel."""
     total = 0.0
@@ -39,7 +40,7 @@ def _difference(loads, costs, x, path_ptr, path_edges, stamp, best, p, mark, shi
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def descend_on_tables(
     loads, costs, x, commodity_ptr, path_ptr, path_edges, flow, ratio, max_sweeps
 ):  # pragma: no cover - compiled

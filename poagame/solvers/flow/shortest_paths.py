@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def shortest_tree(
     origin, out_ptr, out_edge, head, cost, first_through, dist, entering, keys, items
 ):  # pragma: no cover - compiled
@@ -57,7 +58,7 @@ def shortest_tree(
                 keys[i], items[i] = reach, v
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def with_shortest_paths(
     out_ptr, out_edge, tail, head, first_through, cost, origins, origin_ptr, destination, demand, slack,
     commodity_ptr, path_ptr, path_edges, flow,

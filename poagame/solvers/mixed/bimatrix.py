@@ -12,13 +12,14 @@ inequalities than the dimension needs, are no special case, apart from a fuller 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from poagame._compiled import compiled
 
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def best_reply_vertices(costs, tolerance, limit):  # pragma: no cover - compiled
     """Extreme rays with x ≠ 0 of the best-reply cone of `costs` [m, n] (entries in 0 … 1), scaled to Σ x = 1.
 
@@ -107,7 +108,7 @@ def best_reply_vertices(costs, tolerance, limit):  # pragma: no cover - compiled
     return vertices[:at], masks[:at], above, below
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _ones(mask):  # pragma: no cover - compiled
     count = 0
     while mask:
@@ -116,7 +117,7 @@ def _ones(mask):  # pragma: no cover - compiled
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _adjacent(tight, count, p, q, common):  # pragma: no cover - compiled
     """Whether no third ray is tight wherever both rays are."""
     for r in range(count):  # noqa: SIM110 2026-11: numba compiles no generator
@@ -125,7 +126,7 @@ def _adjacent(tight, count, p, q, common):  # pragma: no cover - compiled
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def extreme_pairs(of_row, of_column, tie, max_vertices, max_pairs):  # pragma: no cover - compiled
     """Extreme equilibria of the bimatrix game with costs `of_row` and `of_column` [m, n]: x [K, m] and y [K, n].
 
@@ -168,7 +169,7 @@ def extreme_pairs(of_row, of_column, tie, max_vertices, max_pairs):  # pragma: n
     return first, second, (len(x), len(y)), count, doubts
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _undominated(of_row, of_column):  # pragma: no cover - compiled
     """Rows and columns left when those that another one undercuts everywhere, clearly, are left out in turn: none is ever played.
 
@@ -183,7 +184,7 @@ def _undominated(of_row, of_column):  # pragma: no cover - compiled
             return rows, columns
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _clear_of(costs, own, others):  # pragma: no cover - compiled
     """Those of the actions `own` that no other one undercuts at all of `others` by more than a millionth of what is compared."""
     kept = np.ones(len(own), np.bool_)
@@ -201,7 +202,7 @@ def _clear_of(costs, own, others):  # pragma: no cover - compiled
     return own[kept]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _polyhedron(costs, tie, limit, doubt):  # pragma: no cover - compiled
     """Vertices [V, m] of the best-reply polyhedron of an opponent with any `costs` [m, n], and their masks; `doubt` is filled in.
 

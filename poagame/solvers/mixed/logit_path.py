@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from poagame._arrays import FloatArray
+from poagame._arrays import BoolArray, FloatArray, IntArray
 from poagame.games.normal_form import NormalFormGame
 
 MAX_ARC_STEPS = 2_000
@@ -32,6 +32,12 @@ class Path:
 
 class LogitMap:
     """H(z, λ) = z + λ E(softmax z) over the available actions of all players, costs in units of their spread."""
+
+    available: BoolArray
+    spread: float
+    costs: FloatArray
+    cells: IntArray
+    size: int
 
     def __init__(self, table: NormalFormGame) -> None:
         self.available = np.asarray(table.available)

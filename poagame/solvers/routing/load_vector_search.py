@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 from poagame.solvers.routing.transport_flow import augment
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found):  # pragma: no cover - compiled
     """Depth-first search over the load vectors that begin with `loads[0]`; return the number of prefixes looked at.
 
@@ -107,12 +107,12 @@ def search(latency, staying, gain, counts, loads, max_nodes, costs, flows, found
     return nodes
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _accepts_at(staying, gain, current, k, j, depth, cheapest):  # pragma: no cover - compiled
     return staying[j, current[j]] - gain[k, j] <= cheapest[depth, k]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _prefix_verdict(staying, gain, counts, current, depth, used, cheapest):  # pragma: no cover - compiled
     """0: may go on. 1: no equilibrium has this prefix. 2: nor any with a larger load on its last worker."""
     types = gain.shape[0]
@@ -132,7 +132,7 @@ def _prefix_verdict(staying, gain, counts, current, depth, used, cheapest):  # p
     return 1 if used > willing_anywhere else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _improve(latency, staying, gain, counts, current, cheapest, costs, flows, flow):  # pragma: no cover - compiled
     """Replace the worst and the best placement where this load vector has a dearer or a cheaper one."""
     types, workers = gain.shape
@@ -162,7 +162,7 @@ def _improve(latency, staying, gain, counts, current, cheapest, costs, flows, fl
                 flows[side] = flow
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _place(staying, gain, counts, current, cheapest, sign, flow):  # pragma: no cover - compiled
     """Place all types on a load vector at least `sign` × gain; False where they cannot be placed."""
     types, workers = gain.shape

@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from poagame._compiled import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled
 def assign_flow(slots, costs, counts, flow, prices):  # pragma: no cover - compiled
     """Fill `flow` [K, W] (zeros at the start) and `prices` [K]. Feasibility is the caller's."""
     types, workers = costs.shape
@@ -53,7 +54,7 @@ def assign_flow(slots, costs, counts, flow, prices):  # pragma: no cover - compi
         prices[k] = sink_potential - type_potential[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _take_back(slots, flow, done, worker_potential):  # pragma: no cover - compiled
     """Remove what slots of finer bundles show to be too dear at the present prices; return the price at which the rest is optimal."""
     types, workers = flow.shape
@@ -79,7 +80,7 @@ def _take_back(slots, flow, done, worker_potential):  # pragma: no cover - compi
     return sink_potential
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def augment(
     slots, costs, remaining, flow, type_potential, worker_potential, sink_potential
 ):  # pragma: no cover - compiled
