@@ -12,6 +12,7 @@ pytest.importorskip("matplotlib", reason="the extra `plot` is not installed")
 
 from matplotlib.figure import Figure
 
+import poagame as pg
 from poagame import plotting
 from poagame.errors import InvalidInput
 from poagame.estimator.knee import find_knee
@@ -34,6 +35,18 @@ FIGURES: dict[str, Any] = {
     ),
     "knee": lambda: plotting.plot_knee(KNEE),
     "no knee": lambda: plotting.plot_knee(find_knee((LOADS, LOADS))),
+    "poa hat": lambda: plotting.plot(pg.poa_hat(pg.read_requests(pg.shipped.path("agg5_sweep.requests")))),
+    "poa hat by setting": lambda: plotting.plot(
+        pg.poa_hat(pg.read_requests(pg.shipped.path("agg5_grid.requests")).where(temperature=0.0))
+    ),
+    "anarchy curve": lambda: plotting.plot(pg.anarchy_curve(pg.instances.braess(), [1.5, 0.5, 1.0])),
+    "led": lambda: plotting.plot(pg.led_anarchy(pg.instances.caching_line(5), [0.0, 0.5, 1.0])),
+    "pressure": lambda: plotting.plot(
+        pg.pressure_curve(
+            CachingGame(topologies.ring(4).distance, 1.0, np.arange(12.0).reshape(4, 3) + 1.0), [1.0, 1.5]
+        )
+    ),
+    "a fit, by its type": lambda: plotting.plot(FIT),
     "heat map": lambda: plotting.plot_heat_map(
         GRID, [0, 1], ["a", "b"], low=GRID - 0.1, high=GRID + 0.1, value_label="ratio"
     ),
@@ -189,3 +202,15 @@ def test_bad_input_of_placements(change: dict[str, Any], match: str) -> None:
     }
     with pytest.raises(InvalidInput, match=match):
         plotting.plot_placements(**(given | change))
+
+
+def test_results_without_a_figure_are_told() -> None:
+    with pytest.raises(InvalidInput, match="figures of AnarchyCurve"):
+        plotting.plot(3.0)
+    decisions = pg.poa_hat(
+        pg.read_decisions(pg.shipped.path("agg5_grid.decisions")), cost="decision", group_by=["temperature"]
+    )
+    with pytest.raises(InvalidInput, match="32 settings that differ"):
+        plotting.plot(pg.poa_hat(pg.read_requests(pg.shipped.path("agg5_grid.requests"))))
+    with pytest.raises(InvalidInput, match="no load levels"):
+        plotting.plot(decisions)

@@ -6,10 +6,22 @@ reproducibly.
 
 from poagame.plotting.curves import plot_curves, plot_heat_map, plot_knee, plot_latency_fit, plot_small_multiples
 from poagame.plotting.placement import plot_placements
+from poagame.plotting.records import (
+    plot,
+    plot_anarchy_curve,
+    plot_led_curve,
+    plot_poa_hat,
+    plot_pressure_curve,
+)
 from poagame.plotting.resource import plot_generalised, plot_shares, plot_split_map
 from poagame.plotting.style import save
 
 __all__ = [
+    "plot",
+    "plot_anarchy_curve",
+    "plot_led_curve",
+    "plot_poa_hat",
+    "plot_pressure_curve",
     "plot_curves",
     "plot_generalised",
     "plot_heat_map",
