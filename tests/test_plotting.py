@@ -210,7 +210,7 @@ def test_results_without_a_figure_are_told() -> None:
     decisions = pg.poa_hat(
         pg.read_decisions(pg.shipped.path("agg5_grid.decisions")), cost="decision", group_by=["temperature"]
     )
-    with pytest.raises(InvalidInput, match="32 settings that differ"):
+    with pytest.raises(InvalidInput, match="16 settings that differ in temperature, overlap_weight"):
         plotting.plot(pg.poa_hat(pg.read_requests(pg.shipped.path("agg5_grid.requests"))))
     with pytest.raises(InvalidInput, match="no load levels"):
         plotting.plot(decisions)

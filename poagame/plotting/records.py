@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 _MOST_LINES = 8
 """Lines that a figure can tell apart by colour and marker."""
 
+_KEYS = {
+    "topology": "",
+    "temperature": "τ = ",
+    "overlap_weight": "ω = ",
+    "prefix_group": "group ",
+    "phase": "",
+    "run": "",
+}
+"""What tells the lines of a PoA-hat apart, and how a label begins."""
+
 _RATIO = "ratio to the optimum [1]"
 
 
@@ -60,8 +70,7 @@ def plot_poa_hat(estimate: PoaHat) -> Figure:
         raise InvalidInput(
             "this PoA-hat has no load levels: its table has no column concurrency, or group_by left it out"
         )
-    keys = ("run", "topology", "overlap_weight", "temperature", "phase", "prefix_group")
-    varying = [name for name in keys if name in groups.columns and groups[name].n_unique() > 1]
+    varying = _distinguishing(groups)
     levels = groups["concurrency"].drop_nulls().unique().sort()
     names = ("value", "low", "high")
     parts = groups.partition_by(varying, as_dict=True, maintain_order=True) if varying else {(): groups}
@@ -73,9 +82,20 @@ def plot_poa_hat(estimate: PoaHat) -> Figure:
     curves = {}
     for key, part in parts.items():
         found = pl.DataFrame({"concurrency": levels}).join(part, on="concurrency", how="left", maintain_order="left")
-        label = ", ".join(f"{name} {value}" for name, value in zip(varying, key, strict=True)) or estimate.cost
+        label = ", ".join(f"{_KEYS[name]}{value}" for name, value in zip(varying, key, strict=True)) or estimate.cost
         curves[label] = tuple(found[name].cast(pl.Float64).fill_null(np.nan).to_numpy() for name in names)
     return plot_curves(levels.to_numpy(), curves, ylabel=f"PoA-hat, {estimate.cost} [1]")
+
+
+def _distinguishing(groups: pl.DataFrame) -> list[str]:
+    """Columns by which the groups of one load level differ, as few as do."""
+    chosen: list[str] = []
+    for name in _KEYS:
+        together = groups.select("concurrency", *chosen).n_unique()
+        if name in groups.columns and together < groups.height:
+            wider = groups.select("concurrency", *chosen, name).n_unique()
+            chosen += [name] if wider > together else []
+    return chosen
 
 
 def plot_anarchy_curve(curve: AnarchyCurve) -> Figure:
