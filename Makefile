@@ -28,7 +28,7 @@ reproduce: $(STAMP)
 
 test: $(STAMP)
 	@echo "==> tests (two processes)"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(STAMP)
 	@echo "==> ruff"

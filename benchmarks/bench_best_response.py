@@ -167,7 +167,7 @@ def main() -> None:
         row(
             name,
             f"{count:,}",
-            f"{found.median:.3f}",
+            found.shown(3),
             f"{1 / each:,.0f}",
             f"{each / first:.2f}×",
             f"{found.peak_mb:,.0f}",

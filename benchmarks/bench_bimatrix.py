@@ -83,7 +83,7 @@ def main() -> None:
             row(
                 name,
                 f"{size} × {size}",
-                f"{1e3 * found.median / GAMES:.3f}",
+                found.shown(3, GAMES / 1e3),
                 f"{found.median / first.median:,.2f}×",
                 f"{sum(found.answer)}" + (f", another number in {missed} games" if missed else ""),
                 f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})",

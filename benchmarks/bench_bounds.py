@@ -84,7 +84,7 @@ def main() -> None:
         row(
             name,
             size,
-            f"{1e3 * found.median:.2f}",
+            found.shown(2, 1e-3),
             f"{found.median / first.median:,.2f}×",
             f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})",
         )
@@ -103,7 +103,7 @@ def main() -> None:
                 row(name, size, "–", f"fails: {error.args[0]}", "–")
                 continue
             if abs(found.answer / first.answer - 1) > 1e-5:
-                row(name, size, f"{1e3 * found.median:.2f}", f"wrong: {found.answer:.8g}, not {first.answer:.8g}", "")
+                row(name, size, found.shown(2, 1e-3), f"wrong: {found.answer:.8g}, not {first.answer:.8g}", "")
             else:
                 line(name, size, found, first)
         line("`.rational()`: the value in exact fractions", size, measure(exact, players, degree, repeats=3), first)

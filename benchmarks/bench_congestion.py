@@ -123,7 +123,7 @@ def main() -> None:
 
 def line(name: str, size: str, found: Any, first: Any, answer: object) -> None:
     ratio = f"{found.median / first.median:,.1f}×"
-    row(name, size, f"{found.median:.4f}", ratio, f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})", answer)
+    row(name, size, found.shown(4), ratio, f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})", answer)
 
 
 if __name__ == "__main__":

@@ -10,15 +10,14 @@ concurrency, request_id; 5 workers, 8 load levels, Poisson arrivals, latencies t
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from measuring import header, measure, row
 
 WORKERS = [str(2**63 + 7919 * k) for k in range(5)]
 LEVELS = [1, 4, 16, 32, 64, 128, 192, 256]
@@ -87,36 +86,39 @@ def congestion_given(path: Path) -> object:
     return poa_hat(read_requests(path), "congestion", latency=Polynomial([[300.0, 2.0]])).value
 
 
-def measure(task: Callable[[Path], object], path: Path) -> tuple[float, float, object]:
-    """Seconds, peak resident GB of the process, and the answer."""
+TASKS: dict[str, Callable[[Path], object]] = {
+    "polars' `scan_parquet(…).select(…).collect()`, the columns alone": read_columns,
+    "`read_requests`, all row checks": read_table,
+    "the same and `poa_hat` frozen, latency given": frozen_given,
+    "the same and `poa_hat` frozen, latency fitted": frozen_fitted,
+    "the same and `poa_hat` congestion, latency given": congestion_given,
+}
+
+
+def build(name: str, path: Path) -> Callable[[], object]:
     compile_kernels(path)
-    start = time.perf_counter()
-    answer = task(path)
-    seconds = time.perf_counter() - start
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, answer
+    return lambda: TASKS[name](path)
 
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
-    fresh = multiprocessing.get_context("spawn")
-    tasks: dict[str, Callable[[Path], object]] = {
-        "polars.scan_parquet(…).select(…).collect()": read_columns,
-        "read_requests (all row checks)": read_table,
-        "read_requests + poa_hat frozen, latency given": frozen_given,
-        "read_requests + poa_hat frozen, latency fitted": frozen_fitted,
-        "read_requests + poa_hat congestion, latency given": congestion_given,
-    }
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "requests.parquet"
-        with fresh.Pool(1, maxtasksperchild=1) as pool:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
             pool.apply(write, (path, rows))
-            print(f"{rows:,} rows, {path.stat().st_size / 2**20:.0f} MiB of Parquet\n")
-            print(f"| {'what':<50} | {'seconds':>8} | {'peak GB':>8} | {'answer':>10} |")
-            print(f"|{'-' * 52}|{'-' * 9}:|{'-' * 9}:|{'-' * 11}:|")
-            for name, task in tasks.items():
-                seconds, peak, answer = pool.apply(measure, (task, path))
-                shown = f"{answer:.4f}" if isinstance(answer, float) else f"{answer}"
-                print(f"| {name:<50} | {seconds:8.2f} | {peak:8.2f} | {shown:>10} |", flush=True)
+        size = path.stat().st_size / 2**20
+        header("PoA-hat on a Parquet file", "rows", "median s", "rows/s", "peak MB (before)", "answer")
+        for name in TASKS:
+            found = measure(build, name, path, repeats=3, warm_up=False)
+            shown = f"{found.answer:.4f}" if isinstance(found.answer, float) else f"{found.answer:,}"
+            row(
+                name,
+                f"{rows:,}, {size:.0f} MiB",
+                found.shown(2),
+                f"{rows / found.median:,.0f}",
+                f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})",
+                shown,
+            )
 
 
 if __name__ == "__main__":

@@ -159,7 +159,7 @@ def main() -> None:
         row(
             name,
             size,
-            f"{found.median:.4f}",
+            found.shown(4),
             f"{found.median / first.median:,.1f}×",
             f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})",
         )

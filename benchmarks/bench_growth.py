@@ -97,7 +97,7 @@ def main() -> None:
             f"{exponent:.2f}",
             f"{found[-1].peak_mb:,.0f}",
         )
-        curves[f"{name}: {exponent:.2f}"] = (np.array(sizes) / sizes[0], seconds)
+        curves[f"{name} (exponent {exponent:.2f})"] = (np.array(sizes) / sizes[0], seconds)
     factors = np.unique(np.concatenate([factor for factor, _ in curves.values()]))
     lines = {
         name: np.exp(np.interp(np.log(factors), np.log(factor), np.log(seconds), right=np.nan))

@@ -134,7 +134,7 @@ def main() -> None:
             first, answer = rate, found.answer
         elif family == "affine" and games == GAMES:
             assert abs(found.answer - answer) < 1e-6 * answer, "the rival's answer differs"
-        row(name, f"{games:,}", f"{found.median:.3f}", f"{rate:,.0f}", f"{first / rate:.2f}×", f"{found.peak_mb:,.0f}")
+        row(name, f"{games:,}", found.shown(3), f"{rate:,.0f}", f"{first / rate:.2f}×", f"{found.peak_mb:,.0f}")
 
 
 if __name__ == "__main__":

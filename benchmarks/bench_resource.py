@@ -87,7 +87,7 @@ def orbits_one_by_one(number: int) -> Callable[[], int]:
 
 
 def main() -> None:
-    header("task", "size", "median", "time a unit, first of its kind = 1", "error or answer", "peak MB")
+    header("task", "size", "median s", "time a unit, first of its kind = 1", "error or answer", "peak MB")
     first = 0.0
     for name, build, repeats in (
         ("`variational_equilibrium`, certificate included", variational, 200),
@@ -100,7 +100,7 @@ def main() -> None:
         row(
             name,
             "2 pools",
-            f"{1e3 * found.median:.2f} ms",
+            found.shown(3),
             f"{found.median / first:,.0f}×",
             f"{found.answer:.0e}",
             f"{found.peak_mb:,.0f}",
@@ -109,7 +109,7 @@ def main() -> None:
     row(
         "`split_map`, M/D/c waits",
         "40 loads × 276 splits × 3 welfares",
-        f"{found.median:.2f} s",
+        found.shown(3),
         "1×",
         f"{found.answer} optima",
         f"{found.peak_mb:,.0f}",
@@ -125,7 +125,7 @@ def main() -> None:
         row(
             name,
             f"{number:,} × {STEPS} steps",
-            f"{found.median:.2f} s",
+            found.shown(3),
             f"{each / first:,.0f}×",
             f"{found.answer:,} come back",
             f"{found.peak_mb:,.0f}",

@@ -182,7 +182,13 @@ def main() -> None:
         answers = [make(count)() for make in (engine, plain, simpy_processes)]
         assert np.ptp(answers) < 1e-6 * answers[0], answers
     header(
-        "task", "requests", "median", "requests a second", "time a request, engine = 1", "mean latency [ms]", "peak MB"
+        "task",
+        "requests",
+        "median s",
+        "requests a second",
+        "time a request, engine = 1",
+        "mean latency [ms]",
+        "peak MB",
     )
     first = 0.0
     for name, build, count, threads in (
@@ -197,7 +203,7 @@ def main() -> None:
         row(
             name,
             f"{count * threads:,}",
-            f"{found.median:.2f} s",
+            found.shown(3),
             f"{1.0 / each:,.0f}",
             f"{each / first:,.1f}×",
             f"{found.answer:.1f}",
@@ -211,7 +217,7 @@ def main() -> None:
     row(
         "`sweep`: 4 × 4 settings × 12 loads × 20 seeds",
         f"{found.answer:,}",
-        f"{found.median:.1f} s",
+        found.shown(3),
         f"{found.answer / found.median:,.0f}",
         "",
         "",

@@ -188,7 +188,7 @@ def main() -> None:
                 first = first or found
                 load, steps = found.answer
                 row(
-                    size, title, f"{asked:.0e}", f"{found.median:.4f}", f"{found.median / first.median:.2f}",
+                    size, title, f"{asked:.0e}", found.shown(4), f"{found.median / first.median:.2f}",
                     judged(game, load), steps, f"{found.peak_mb:,.0f} ({found.base_mb:,.0f})",
                 )  # fmt: skip
 

@@ -25,6 +25,13 @@ class Measured:
     def median(self) -> float:
         return statistics.median(self.seconds)
 
+    def shown(self, digits: int, each: float = 1.0) -> str:
+        """The median, and half the range of the runs in per cent of it, for `each` unit of a run: "0.0028 ± 4 %"."""
+        text = f"{self.median / each:.{digits}f}"
+        if len(self.seconds) == 1:
+            return f"{text} (once)"
+        return f"{text} ± {50 * (max(self.seconds) - min(self.seconds)) / self.median:.0f} %"
+
 
 def measure(build: Callable[..., Callable[[], Any]], *args: Any, repeats: int = 5, warm_up: bool = True) -> Measured:
     """Time the action that `build(*args)` returns; building and, if asked, one first call are outside the clock."""

@@ -17,13 +17,23 @@ from poagame import plotting
 from poagame.errors import InvalidInput
 from poagame.estimator.knee import find_knee
 from poagame.games import CachingGame, Tiers, topologies
+from poagame.games.attainment import DecodeBatch, PrefillQueue, Quadratic
 from poagame.measured.fit import fit_points
+from poagame.serving import CurvatureDetector, RegimeDetector, TtftProcess, operating_curve
 
 LOADS = 2.0 ** np.arange(8)
 FIT = fit_points(LOADS, 5 + 0.02 * LOADS + 3 * LOADS / (150 - LOADS), metric="itl_ms", unit="ms")
 LINE = fit_points(LOADS, 5 + 0.02 * LOADS, metric="itl_ms", unit="ms")
 KNEE = find_knee((LOADS, np.maximum(10, LOADS / 2)))
 GRID = np.array([[1.0, 1.2], [np.nan, 1.5]])
+
+POOLS = pg.ResourceGame(
+    12,
+    PrefillQueue(20.0, service_ms=200.0, target_ms=400.0),
+    DecodeBatch(20.0, lambda n: 8.0 + 0.25 * n, target_ms=12.0, output_tokens=200.0, max_batch=32),
+)
+TABLE = pg.NormalFormGame([[[1.0, 3.0], [2.0, 0.5]], [[1.0, 2.0], [3.0, 0.5]]])
+DETECTORS = [RegimeDetector(200.0), CurvatureDetector(2.0)]
 
 FIGURES: dict[str, Any] = {
     "fit": lambda: plotting.plot_latency_fit(FIT, title="a fit"),
@@ -46,11 +56,29 @@ FIGURES: dict[str, Any] = {
             CachingGame(topologies.ring(4).distance, 1.0, np.arange(12.0).reshape(4, 3) + 1.0), [1.0, 1.5]
         )
     ),
+    "report": lambda: plotting.plot(pg.price_of_anarchy(pg.instances.braess())),
+    "generalised set": lambda: plotting.plot(
+        pg.generalised_equilibria(pg.ResourceGame(1.0, Quadratic(1.0), Quadratic(0.5), least=0.0))
+    ),
+    "logit branch": lambda: plotting.plot(pg.logit_branch(TABLE, [5.0, 1.0, 0.2])),
+    "attribution": lambda: plotting.plot(attribution()),
+    "planner run": lambda: plotting.plot(pg.plan(POOLS, pg.StepPlanner(), start=(2, 10))),
+    "stability map": lambda: plotting.plot(
+        pg.stability_map(POOLS, delays_s=[0.0, 60.0], gains=[1, 2], swings=[0.0], start=(2, 10))
+    ),
+    "operating curve": lambda: plotting.plot(
+        operating_curve(DETECTORS, TtftProcess(200.0, jump=3.0, noise=0.4, rate_rps=10.0), num_runs=50, before=50)
+    ),
     "a fit, by its type": lambda: plotting.plot(FIT),
     "heat map": lambda: plotting.plot_heat_map(
         GRID, [0, 1], ["a", "b"], low=GRID - 0.1, high=GRID + 0.1, value_label="ratio"
     ),
 }
+
+
+def attribution() -> pg.anarchy.Attribution:
+    cluster = pg.ServingCluster(3, [8, 8], itl=lambda n: 6.0 + 0.1 * n, places=1)
+    return pg.attribute_loss(cluster, cluster.start((2, 1)))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -214,3 +242,29 @@ def test_results_without_a_figure_are_told() -> None:
         plotting.plot(pg.poa_hat(pg.read_requests(pg.shipped.path("agg5_grid.requests"))))
     with pytest.raises(InvalidInput, match="no load levels"):
         plotting.plot(decisions)
+
+
+def test_figures_of_records_show_the_records() -> None:
+    found = attribution()
+    bars = plotting.plot(found).axes[0].patches
+    assert sum(bar.get_width() for bar in bars) == pytest.approx(found.loss_ms)  # pyright: ignore[reportAttributeAccessIssue]
+    run = pg.plan(POOLS, pg.StepPlanner(), startup_s=30.0, start=(2, 10))
+    lines = plotting.plot(run).axes[0].get_lines()
+    for k, pool in enumerate(("prefill", "decode")):
+        drawn = {str(line.get_label()): np.asarray(line.get_ydata()) for line in lines}
+        np.testing.assert_array_equal(drawn[f"{pool}, serving"], run.serving[:, k])
+        np.testing.assert_array_equal(drawn[f"{pool}, ordered"], run.splits[:, k])
+    report = pg.price_of_anarchy(pg.instances.braess())
+    texts = [text.get_text() for text in plotting.plot(report).axes[0].texts]
+    assert texts == ["optimum: 1.5", "best equilibrium: 2", "worst equilibrium: 2"]
+
+
+def test_whole_numbers_of_a_map_stay_whole() -> None:
+    texts = [
+        text.get_text() for text in plotting.plot_heat_map([[0.0, 10.0]], ["a"], [1, 2], value_label="n").axes[0].texts
+    ]
+    assert texts == ["0", "10"]
+    texts = [
+        text.get_text() for text in plotting.plot_heat_map([[0.5, 10.0]], ["a"], [1, 2], value_label="n").axes[0].texts
+    ]
+    assert texts == ["0.500", "10.0"]

@@ -17,8 +17,6 @@ from poagame.reproduce.pipeline import NUM_STEPS
 from poagame.reproduce.section import markdown
 from tests import oracles
 
-pytestmark = pytest.mark.xdist_group("reproduce")  # one process makes what all its tests look at
-
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -177,6 +177,8 @@ def plot_heat_map(
         Cells that are not finite stay white.
     rows, columns
         Names of the R rows (drawn from the bottom up) and C columns.
+    digits
+        Significant ones of each number, unless all values are whole ones without intervals.
     limits
         Ends of the colour scale, so that two maps can share one; of the values by default.
     """
@@ -186,6 +188,7 @@ def plot_heat_map(
     require((low is None) == (high is None), "give both low= and high=, or neither")
     finite = table[np.isfinite(table)]
     ends = limits or ((float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0))
+    counts = low is None and bool((finite == np.round(finite)).all())
     with house_style():
         figure, ax = axes_of(ax, (1.15 * shape[1] + 1.6, 0.72 * shape[0] + 1.0))
         shown = ax.imshow(
@@ -195,7 +198,7 @@ def plot_heat_map(
             if not np.isfinite(table[r, c]):
                 ax.text(c, r, "–", ha="center", va="center", color=GREY)
                 continue
-            text = _figures(float(table[r, c]), digits)
+            text = f"{table[r, c]:,.0f}" if counts else _figures(float(table[r, c]), digits)
             if low is not None and high is not None:
                 text += f"\n[{_figures(float(np.asarray(low)[r, c]), digits)}, {_figures(float(np.asarray(high)[r, c]), digits)}]"
             depth = (table[r, c] - ends[0]) / ((ends[1] - ends[0]) or 1.0)

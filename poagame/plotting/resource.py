@@ -12,10 +12,14 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from poagame._arrays import require
+from poagame.plotting.curves import plot_heat_map
 from poagame.plotting.style import COLOURS, GREY, MARKERS, axes_of, house_style
 
 if TYPE_CHECKING:
     from poagame.anarchy.splits import SplitMap
+    from poagame.solvers.planner.run import PlannerRun
+    from poagame.solvers.planner.stability import StabilityMap
+    from poagame.solvers.resource.generalised import GeneralisedSet
 
 
 def plot_split_map(
@@ -136,3 +140,56 @@ def plot_generalised(
         ax.set_ylabel(ylabel)
         ax.legend(loc="upper right")
     return figure
+
+
+def plot_generalised_set(found: GeneralisedSet) -> Figure:
+    """Draw the generalised equilibria in the plane of both pools' GPUs, on the budget line and off it."""
+    with house_style():
+        figure, ax = axes_of(None)
+        ax.plot([0.0, found.budget], [found.budget, 0.0], color=GREY, lw=0.9, ls="--", label="the whole budget")
+        for k, (first, last) in enumerate(found.intervals):
+            ends = np.array([first, last])
+            label = "equilibria on the budget line" if k == 0 else None
+            ax.plot(ends, found.budget - ends, color=COLOURS[0], lw=3.0, marker=MARKERS[0], label=label)
+        if len(found.points):
+            ax.plot(*found.points.T, color=COLOURS[1], marker=MARKERS[1], ls="", label="both pools have all they want")
+        ax.set_xlabel("GPUs of prefill")
+        ax.set_ylabel("GPUs of decode")
+        ax.legend(loc="upper right")
+    return figure
+
+
+def plot_planner_run(run: PlannerRun) -> Figure:
+    """Draw the workers that a Planner ordered and those that served, interval by interval, above the load."""
+    with house_style():
+        figure = Figure(figsize=(5.0, 4.2), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
+        for k, pool in enumerate(("prefill", "decode")):
+            above.step(run.time_s, run.serving[:, k], where="post", color=COLOURS[k], label=f"{pool}, serving")
+            above.step(
+                run.time_s, run.splits[:, k], where="post", color=COLOURS[k], lw=0.9, ls="--", label=f"{pool}, ordered"
+            )
+        below.step(run.time_s, run.load, where="post", color=GREY)
+        above.set_ylim(bottom=0.0)
+        above.yaxis.set_major_locator(MaxNLocator(integer=True))
+        above.set_ylabel("workers")
+        below.set_ylim(bottom=0.0)
+        below.set_ylabel("load\n[times the rates]")
+        below.set_xlabel("time [s]")
+        figure.legend(*above.get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    return figure
+
+
+def plot_stability_map(found: StabilityMap) -> Figure:
+    """Draw the period of the split by delay and gain at the smallest swing of the load; a period that no run showed stays white."""
+    at = int(found.swings.argmin())
+    period = found.period[:, :, at].astype(np.float64)
+    return plot_heat_map(
+        np.where(period < 0, np.nan, period),
+        [f"{delay:g}" for delay in found.delays_s],
+        [f"{gain:g}" for gain in found.gains],
+        row_label="delay [s]",
+        column_label="workers moved a step",
+        value_label="period [intervals], 0: settled",
+        title=f"load swings by {found.swings[at]:g} of its mean",
+    )

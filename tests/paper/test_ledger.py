@@ -17,7 +17,6 @@ from tests.paper.counterexamples import is_code
 
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 FAST = ["router-two-workers", "potential-static", "pools"]
-pytestmark = pytest.mark.xdist_group("ledger")  # one process makes what all its tests look at
 
 
 @pytest.fixture(scope="module")
