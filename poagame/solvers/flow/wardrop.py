@@ -32,6 +32,9 @@ NEAR_BOTH = np.sort(np.concatenate([NEAR[:-1:2], 1.0 - NEAR[:-1:2]]))
 PATIENCE = 100
 """Steps without a smaller gap after which rounding is taken to be the reason."""
 
+STANDING = 5
+"""Steps that move no load beyond rounding, with a gap beyond rounding, after which a jump of some latency is."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class WardropEquilibrium:
@@ -161,7 +164,7 @@ def _descent(
     if not isinstance(latency, Pressure) and not _below(load, room):
         flows = strictly_feasible(room, pricing, flows, _search)
         load = pricing.loads(flows)
-    best, least, waited = flows, np.inf, 0
+    best, least, waited, stood = flows, np.inf, 0, 0
     for step in range(1, max_steps + 1):
         cost = _value(latency, load)
         flows, distance = pricing.extended(flows, cost, min(1e-13, 0.1 * rtol))
@@ -172,14 +175,17 @@ def _descent(
             best, least = flows, gap
         if gap <= 0.5 * rtol * total:
             return best, step, 0.0
-        if waited > (PATIENCE // 4 if trusting else PATIENCE):
+        if waited > (PATIENCE // 4 if trusting else PATIENCE) or stood > STANDING:
             return best, step, least if least > rtol * total else 0.0
-        excess = np.inf
+        excess, earlier = np.inf, load
         for _ in range(MODELS_PER_STEP if flows.exchanges else 1):
             flows, load, before = _improved(latency, pricing, flows, load, room, trusting)
             if before <= 0.05 * gap or before >= 0.9 * excess:
                 break
             excess = before
+        # at a jump of a latency the flow is as good as it gets, and the gap stays
+        still = np.abs(load - earlier).max(initial=0.0) <= 1e-12 * pricing.total_demand and gap > 1e-6 * total
+        stood = stood + 1 if still else 0
     return best, max_steps, least
 
 
