@@ -28,7 +28,7 @@ reproduce: $(STAMP)
 
 test: $(STAMP)
 	@echo "==> tests (two processes)"
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	@echo "==> ruff"
