@@ -57,11 +57,14 @@ def gambit(players: int, actions: int, resources: int) -> Callable[[], Found]:
     import pygambit
 
     costs = NormalFormGame.of(game(players, actions, resources, 3)).costs
-    table = pygambit.Game.from_arrays(*(-costs))
+    table = pygambit.StrategicGame.from_arrays(*(-costs))
 
     def action() -> Found:
         found = pygambit.nash.enumpure_solve(table).equilibria
-        return sorted(tuple(int(np.argmax([float(p) for p in mix])) for _, mix in e.mixed_strategies()) for e in found)
+        return sorted(
+            tuple(int(np.argmax([float(e[p][s]) for s in table.get_strategies(p)])) for p in table.players)
+            for e in found
+        )
 
     return action
 

@@ -12,9 +12,11 @@ Answers are compared first. A rival that is not installed has a row that says so
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +43,19 @@ def ours_mixed(size: int) -> Callable[[], tuple[float, float]]:
     return action
 
 
+@contextmanager
+def silent() -> Generator[None]:
+    """Keep what compiled code prints out of the table."""
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def open_spiel(size: int) -> Callable[[], tuple[float, float]]:
     import pyspiel
     from open_spiel.python.algorithms.mip_nash import mip_nash
@@ -49,7 +64,8 @@ def open_spiel(size: int) -> Callable[[], tuple[float, float]]:
     game = pyspiel.create_matrix_game(-costs[0], -costs[1])
 
     def one(objective: str) -> float:
-        row_mix, column_mix = mip_nash(game, objective, solver="HIGHS")
+        with silent():
+            row_mix, column_mix = mip_nash(game, objective, solver="HIGHS")
         return float(row_mix @ costs.sum(0) @ column_mix)
 
     return lambda: (one("MAX_SOCIAL_WELFARE"), one("MIN_SOCIAL_WELFARE"))
@@ -121,7 +137,7 @@ def in_r(name: str) -> Measured | None:
     suppressPackageStartupMessages({{library(PoA); library(tibble)}})
     net <- tibble(cost = c({network.r_costs}), flow = c({network.r_flows}))
     once <- function() system.time(found <<- PriceOfAnarchy(net, {network.r_limits}))[["elapsed"]]
-    once()
+    invisible(once())
     cat(found$PoA, gc()[2, 6] + gc()[1, 6], replicate({REPEATS}, once()), sep = "\\n")
     """
     done = subprocess.run(["Rscript", "--vanilla", "-e", script], capture_output=True, text=True)

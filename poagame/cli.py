@@ -71,6 +71,7 @@ def reproduce_command(
     full: Annotated[
         bool, typer.Option("--full", help="More seeds and simulated clusters: some fifteen minutes instead of three.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: the paths of what was written.")] = False,
 ) -> None:
     """Do the main job on the inputs that ship with poagame: fits, exact prices of anarchy, PoA-hat, caching, GPU split, serving."""
     if quick and full:
@@ -82,7 +83,11 @@ def reproduce_command(
     with _progress(NUM_STEPS) as step:
         report = reproduce(out, step, trace, "quick" if quick else "full" if full else "usual")
     report = _as_html(report, as_html)
-    typer.echo(f"wrote {report} with {len(list(out.glob('*.svg')))} figures and {len(list(out.glob('*.csv')))} tables")
+    figures, tables = sorted(map(str, out.glob("*.svg"))), sorted(map(str, out.glob("*.csv")))
+    if as_json:
+        _print_json({"report": str(report), "figures": figures, "tables": tables})
+    else:
+        typer.echo(f"wrote {report} with {len(figures)} figures and {len(tables)} tables")
 
 
 @app.command(
@@ -146,13 +151,8 @@ def estimate_command(
                 "high": estimate.high,
             }
             knee = None if isinstance(table, DecisionTable) else str(knee_or_reason(table, metric))
-            rows = {"count": table.bad_rows.count, "reasons": dict(table.bad_rows.reasons)}
-            typer.echo(
-                json.dumps(
-                    {**found, "groups": groups, "definition": estimate.definition, "bad_rows": rows, "knee": knee},
-                    allow_nan=False,
-                )
-            )
+            shown = {"groups": groups, "definition": estimate.definition, "bad_rows": _bad_rows(table), "knee": knee}
+            _print_json({**found, **shown})
         else:
             typer.echo(f"{table}\n\n{estimate}\n")
             if not isinstance(table, DecisionTable):
@@ -179,13 +179,19 @@ def convert_command(
     format: Format = None,
     unit: Unit = None,
     strict: Strict = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: what was written, and the rows left out.")
+    ] = False,
 ) -> None:
     """Write a measured file in poagame's own schema."""
     from poagame.measured import write_table
 
     table = _read(source, format, unit, strict, kind, ("requests", "decisions", "sweep"))
     written = write_table(table, target)
-    typer.echo(f"{table}\n\nwrote {written}")
+    if as_json:
+        _print_json({"target": str(written), "rows": table.collect().height, "bad_rows": _bad_rows(table)})
+    else:
+        typer.echo(f"{table}\n\nwrote {written}")
 
 
 Topology = Annotated[str, typer.Option(help="Workers, as in 1P/5D, or 5A for workers that do both.")]
@@ -223,7 +229,7 @@ def simulate_command(
     times = {name: frame[name].drop_nulls() for name in ("ttft_ms", "itl_ms", "latency_ms")}
     found = {name: {"mean": t.mean(), "p50": t.quantile(0.5), "p99": t.quantile(0.99)} for name, t in times.items()}
     if as_json:
-        typer.echo(json.dumps({"topology": topology, "requests": frame.height, **found}, allow_nan=False))
+        _print_json({"topology": topology, "requests": frame.height, **found})
     else:
         typer.echo(f"{table}\n")
         for name, numbers in found.items():
@@ -283,7 +289,7 @@ def sweep_command(
     names = list(cells[0].labels)
     means = frame.group_by(names, maintain_order=True).agg(pl.col(shown).mean())
     if as_json:
-        typer.echo(json.dumps(means.to_dicts(), allow_nan=False))
+        _print_json(means.to_dicts())
     else:
         typer.echo("  ".join(f"{name:>14}" for name in (*names, *shown)))
         for row in means.iter_rows():
@@ -317,7 +323,7 @@ def claims_command(
         typer.echo(f"interrupted: {len(verdicts)} of {len(chosen)} claims are checked", err=True)
     ledger = Ledger(verdicts)
     if as_json:
-        typer.echo(json.dumps(ledger.to_dicts(), allow_nan=False))
+        _print_json(ledger.to_dicts())
     elif as_markdown:
         typer.echo(ledger.to_markdown(), nl=False)
     else:
@@ -344,7 +350,7 @@ def bounds_command(
         raise PoagameError("--json, --markdown and --csv are three formats; give one of them")
     table = catalogue() if name is None else select(name, arguments or [])
     if as_json:
-        typer.echo(json.dumps(table.to_dicts(), allow_nan=False))
+        _print_json(table.to_dicts())
     elif as_markdown:
         typer.echo(table.to_markdown(), nl=False)
     elif as_csv:
@@ -378,6 +384,15 @@ def _read(
         except UnknownFormat as error:
             errors.append(error)
     raise errors[0]
+
+
+def _print_json(value: object) -> None:
+    """One line of strict JSON: no NaN, no infinity."""
+    typer.echo(json.dumps(value, allow_nan=False))
+
+
+def _bad_rows(table: RequestTable | DecisionTable | SweepTable) -> dict[str, Any]:
+    return {"count": table.bad_rows.count, "reasons": dict(table.bad_rows.reasons)}
 
 
 def _numbers(text: str, option: str) -> list[float]:

@@ -86,6 +86,8 @@ def test_convert_and_read_back(tmp_path: Path) -> None:
     assert pl.read_parquet(target).height == 1034
     again = poagame("estimate", target, "--cost", "congestion").stdout
     assert "PoA-hat (congestion)" in again
+    told = json.loads(poagame("convert", target, tmp_path / "requests.csv", "--json").stdout)
+    assert told == {"target": str(tmp_path / "requests.csv"), "rows": 1034, "bad_rows": {"count": 0, "reasons": {}}}
 
 
 @pytest.mark.parametrize(
@@ -247,6 +249,21 @@ def test_an_interrupted_report_has_the_sections_that_are_done(tmp_path: Path, mo
     report = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "Interrupted" in report
     assert "## First" in report
+
+
+def test_a_report_tells_machines_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(out: Path, *_: Any) -> Path:
+        for name in ("a.svg", "a.csv", "report.md"):
+            (out / name).write_text("# Report\n", encoding="utf-8")
+        return out / "report.md"
+
+    monkeypatch.setattr(importlib.import_module("poagame.reproduce"), "reproduce", write)
+    told = json.loads(poagame("reproduce", "--out", tmp_path, "--json").stdout)
+    assert told == {
+        "report": str(tmp_path / "report.md"),
+        "figures": [str(tmp_path / "a.svg")],
+        "tables": [str(tmp_path / "a.csv")],
+    }
 
 
 def test_an_interrupted_check_prints_the_verdicts_that_are_in(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 import math
-from functools import partial, singledispatch
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,8 +22,8 @@ from poagame.bounds.record import PoaBound
 from poagame.errors import InvalidInput
 from poagame.games.checks import whole
 from poagame.games.network import NetworkRouting
-from poagame.latency import Latency, Polynomial, Tabulated
-from poagame.latency.base import Preloaded, Scaled, Shifted, Sum
+from poagame.latency import Latency, Polynomial
+from poagame.latency.kinks import is_piecewise_linear, kinks
 from poagame.latency.stacked import Stacked
 
 FAINTEST = 1e-280
@@ -143,9 +143,10 @@ def _worst_pair(link: Latency, top: float) -> tuple[float, float, float]:
 
     With 1/α = 0 the link is free up to x, and the optimum of demands from there up to r uses it up to x.
     """
-    kinks, straight = bends(link)
-    kinks = np.unique(kinks[(kinks > 0) & (kinks < top)])
-    return _of_pieces(link, np.array([0.0, *kinks, top])) if straight else _by_search(link, kinks, top)
+    corners = kinks(link)[0]
+    corners = np.unique(corners[(corners > 0) & (corners < top)])
+    straight = is_piecewise_linear(link).all()
+    return _of_pieces(link, np.array([0.0, *corners, top])) if straight else _by_search(link, corners, top)
 
 
 def _of_pieces(link: Latency, knots: FloatArray) -> tuple[float, float, float]:
@@ -181,10 +182,10 @@ def _of_pieces(link: Latency, knots: FloatArray) -> tuple[float, float, float]:
     return float(quotient[at]), float(x[at]), float(r[at])
 
 
-def _by_search(link: Latency, kinks: FloatArray, top: float) -> tuple[float, float, float]:
+def _by_search(link: Latency, corners: FloatArray, top: float) -> tuple[float, float, float]:
     """The same for any latency: the best x for each of many r, then the best four regions of r refined."""
-    r = np.unique(np.concatenate([top * np.linspace(0.0, 1.0, 65)[1:], top * np.geomspace(1e-6, 1.0, 49), kinks]))
-    share, part = _best_parts(link, r, kinks)
+    r = np.unique(np.concatenate([top * np.linspace(0.0, 1.0, 65)[1:], top * np.geomspace(1e-6, 1.0, 49), corners]))
+    share, part = _best_parts(link, r, corners)
     best = int(np.flatnonzero(share <= share.min() * (1.0 + TIE))[-1])  # of equals the largest load
     found = [float(share[best]), float(part[best] * r[best]), float(r[best])]
     padded = np.concatenate([[np.inf], share, [np.inf]])
@@ -193,7 +194,7 @@ def _by_search(link: Latency, kinks: FloatArray, top: float) -> tuple[float, flo
     low, high = np.concatenate([[0.0], r])[dips], np.concatenate([r, [top]])[dips + 1]
     for _ in range(8):
         grid = np.clip(low[:, None] + (high - low)[:, None] * np.linspace(0.0, 1.0, 17), 1e-9 * top, top)
-        share, part = (value.reshape(grid.shape) for value in _best_parts(link, grid.ravel(), kinks))
+        share, part = (value.reshape(grid.shape) for value in _best_parts(link, grid.ravel(), corners))
         at = share.argmin(axis=1)
         rows = np.arange(len(dips))
         best = int(share[rows, at].argmin())
@@ -204,7 +205,7 @@ def _by_search(link: Latency, kinks: FloatArray, top: float) -> tuple[float, flo
     return found[0], found[1], found[2]
 
 
-def _best_parts(link: Latency, r: FloatArray, kinks: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _best_parts(link: Latency, r: FloatArray, corners: FloatArray) -> tuple[FloatArray, FloatArray]:
     """For each r the least share and the part x/r that gives it."""
     price = np.ravel(link(r))
 
@@ -212,8 +213,8 @@ def _best_parts(link: Latency, r: FloatArray, kinks: FloatArray) -> tuple[FloatA
         return _share(part, np.reshape(link((part * r[:, None]).ravel()), part.shape), price[:, None])
 
     part = np.broadcast_to(np.linspace(0.0, 1.0, 33), (len(r), 33))
-    if len(kinks):
-        part = np.concatenate([part, np.minimum(kinks / r[:, None], 1.0)], axis=1)
+    if len(corners):
+        part = np.concatenate([part, np.minimum(corners / r[:, None], 1.0)], axis=1)
     rows, width = np.arange(len(r)), 1.0 / 32.0
     value = shares(part)
     at = value.argmin(axis=1)
@@ -232,39 +233,6 @@ def _share(part: FloatArray, cost: FloatArray, price: FloatArray) -> FloatArray:
     """[x ℓ(x) + (r − x) ℓ(r)] / [r ℓ(r)] for x = part · r; 1 where the price is too faint to divide by."""
     seen = price > FAINTEST
     return np.where(seen, (1.0 - part) + part * cost / np.where(seen, price, 1.0), 1.0)
-
-
-@singledispatch
-def bends(latency: Latency) -> tuple[FloatArray, bool]:
-    """Loads at which a latency of one resource has kinks, and whether it is linear in between."""
-    return np.zeros(0), False
-
-
-@bends.register
-def _(latency: Tabulated) -> tuple[FloatArray, bool]:
-    return np.ravel(latency.load), True
-
-
-@bends.register
-def _(latency: Polynomial) -> tuple[FloatArray, bool]:
-    return np.zeros(0), not np.any(np.asarray(latency.coefficients)[..., 2:])
-
-
-@bends.register
-def _(latency: Sum) -> tuple[FloatArray, bool]:
-    (first, one), (second, two) = bends(latency.first), bends(latency.second)
-    return np.concatenate([first, second]), one and two
-
-
-@bends.register(Scaled | Shifted)
-def _same(latency: Scaled | Shifted) -> tuple[FloatArray, bool]:
-    return bends(latency.latency)
-
-
-@bends.register
-def _(latency: Preloaded) -> tuple[FloatArray, bool]:
-    kinks, straight = bends(latency.latency)
-    return kinks - float(np.ravel(latency.background)[0]), straight
 
 
 def _member(latency: Latency, k: int) -> Latency:

@@ -28,6 +28,9 @@ ROUNDING = 1e-15
 HULL_CELLS = 4096
 """Intervals of load on which the cost of an edge that is not known to be convex is bounded from below."""
 
+HALVINGS = 60
+"""Steps to the load at which an edge's marginal cost meets a price."""
+
 CELLS = 16
 """Intervals on which the error bar bounds each edge."""
 
@@ -115,24 +118,38 @@ def certify_flow(
     return FlowCertificate(relative, gap, total, shortest, error, paths is not None, low, high, rtol)
 
 
-def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
+def flow_lower_bound(game: NetworkRouting, load: ArrayLike, price: ArrayLike | None = None) -> float:
     r"""Return a number that no feasible flow's social cost undercuts, tight if `load` is optimal.
 
     If every edge's cost :math:`y\,\ell_e(y)` lies above a line :math:`g_e y - h_e`, then
     :math:`C(y) \ge \sum_k d_k\,\mathrm{dist}_k(g) - \sum_e h_e` for every feasible y. Where :math:`y\,\ell_e(y)` is known to be convex the
-    line is its tangent at the load (the Frank–Wolfe bound); elsewhere it supports the lower convex hull, found on a grid of loads
-    up to the total demand, and the bound may stay below the optimum.
+    line is its tangent at the load (the Frank–Wolfe bound), or the one of slope `price` [E] ≥ 0: any prices bound, and at a kink,
+    where tangents abound, those of a dual solution do best. Elsewhere the line supports the lower convex hull, found on a grid of
+    loads up to the total demand, and the bound may stay below the optimum.
+
+    Raises
+    ------
+    InvalidInput
+        If prices are negative, NaN or infinite, or not [E].
     """
     x = np.asarray(load, dtype=np.float64)
-    price = np.asarray(game.latency.marginal_cost(x), dtype=np.float64)
-    if not np.isfinite(price[x > 0]).all():
-        return 0.0
-    used = x > 0
-    offset = np.where(used, x * (np.where(used, price, 0.0) - np.where(used, game.edge_cost(x), 0.0)), 0.0)
+    if price is None:
+        slope = np.asarray(game.latency.marginal_cost(x), dtype=np.float64)
+        if not np.isfinite(slope[x > 0]).all():
+            return 0.0
+        used = x > 0
+        offset = np.where(used, x * (np.where(used, slope, 0.0) - np.where(used, game.edge_cost(x), 0.0)), 0.0)
+    else:
+        slope = np.array(price, dtype=np.float64)
+        require(
+            slope.shape == (game.num_edges,) and bool((np.isfinite(slope) & (slope >= 0)).all()),
+            f"price must be [E] = ({game.num_edges},), finite and nonnegative; got shape {slope.shape}",
+        )
+        offset = _most_below(game, slope)
     bent = np.flatnonzero(~total_cost_is_convex(game.latency))
     if bent.size:
-        price[bent], offset[bent] = _supports(game, x, bent)
-    distance = commodity_distances(game, price)
+        slope[bent], offset[bent] = _supports(game, x, bent)
+    distance = commodity_distances(game, slope)
     wanted = game.demand > 0
     paid = float(game.demand[wanted] @ distance[wanted])
     size = paid + float(np.abs(offset).sum())
@@ -141,6 +158,19 @@ def flow_lower_bound(game: NetworkRouting, load: ArrayLike) -> float:
         empty = commodity_distances(game, np.asarray(game.edge_cost(np.zeros_like(x)), dtype=np.float64))
         bound = max(bound, float(game.demand[wanted] @ empty[wanted]) * (1.0 - 4 * ROUNDING))
     return bound
+
+
+def _most_below(game: NetworkRouting, slope: FloatArray) -> FloatArray:
+    """[E]: no less than max of slope · y − y·ℓ_e(y) over loads y up to the total demand, where the edges' costs are convex."""
+    low, high = np.zeros(game.num_edges), np.full(game.num_edges, game.total_demand)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        rising = np.asarray(game.latency.marginal_cost(middle), dtype=np.float64) <= slope
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+    latency, marginal = (np.asarray(f(low), dtype=np.float64) for f in (game.edge_cost, game.latency.marginal_cost))
+    # a concave function lies below its tangents
+    gain = low * (slope - np.where(low > 0, latency, 0.0))
+    return gain + np.where(high > low, np.maximum(slope - marginal, 0.0) * (high - low), 0.0)
 
 
 def _supports(game: NetworkRouting, x: FloatArray, edges: IntArray) -> tuple[FloatArray, FloatArray]:
