@@ -30,7 +30,7 @@ class Measured:
         text = f"{self.median / each:.{digits}f}"
         if len(self.seconds) == 1:
             return f"{text} (once)"
-        return f"{text} ± {50 * (max(self.seconds) - min(self.seconds)) / self.median:.0f} %"
+        return f"{text}\u00a0±\u00a0{50 * (max(self.seconds) - min(self.seconds)) / self.median:.0f}\u00a0%"
 
 
 def measure(build: Callable[..., Callable[[], Any]], *args: Any, repeats: int = 5, warm_up: bool = True) -> Measured:

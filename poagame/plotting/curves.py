@@ -120,7 +120,9 @@ def plot_curves(
             ax.yaxis.set_minor_formatter(plain if high < 30 * low else NullFormatter())
         ax.set(xlabel=xlabel, ylabel=ylabel)
         ax.set_title(title, loc="left")
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2 if max(map(len, curves)) > 20 else 3)
+        longest = max(map(len, [*curves, *(references or {})]), default=0)
+        columns = 3 if longest <= 20 else 2 if longest <= 32 else 1
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=columns)
     return figure
 
 
