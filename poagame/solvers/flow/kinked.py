@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import cvxpy as cp
 import numpy as np
@@ -60,7 +60,7 @@ def refined(game: NetworkRouting, load: FloatArray) -> Iterator[tuple[FloatArray
     # on an edge without flow, prices up to the cost of its first unit are as good for the programme, and better for the bound
     idle = np.asarray(game.latency.marginal_cost(np.zeros_like(load)), dtype=np.float64)
     idle = np.where(np.isfinite(idle), idle, 0.0)
-    flows = OriginFlows(game)
+    flows = OriginFlows.of(game)
     for _ in range(ROUNDS if curved.any() else 1):
         breaks = np.sort(np.concatenate([breaks, np.where(curved, load, 0.0)[:, None]], axis=1), axis=1)
         if flows.edge.size + breaks.size > MAX_VARIABLES:
@@ -75,7 +75,7 @@ def refined(game: NetworkRouting, load: FloatArray) -> Iterator[tuple[FloatArray
         yield load, flow_lower_bound(game, load, np.maximum(price, idle))
 
 
-@dataclass(frozen=True, eq=False, slots=True, init=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class OriginFlows:
     """Which flows there are, V of them: those of an origin over an edge, none back into the origin or through a closed node.
 
@@ -95,21 +95,18 @@ class OriginFlows:
     wanted: FloatArray
     source: IntArray
 
-    def __init__(self, game: NetworkRouting) -> None:
+    @classmethod
+    def of(cls, game: NetworkRouting) -> Self:
+        """The flows that a network allows."""
         used = game.demand > 0
         origins, which = np.unique(game.origin[used], return_inverse=True)
         passed = (game.tail >= game.first_through) | (game.tail == origins[:, None])
         row, edge = np.nonzero(passed & (game.head != origins[:, None]))
-        size = origins.size * game.num_nodes
-        fields = {
-            "edge": edge,
-            "tail": row * game.num_nodes + game.tail[edge],
-            "head": row * game.num_nodes + game.head[edge],
-            "wanted": np.bincount(which * game.num_nodes + game.destination[used], game.demand[used], size),
-            "source": np.arange(origins.size) * game.num_nodes + origins,
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        first = row * game.num_nodes
+        pair = which * game.num_nodes + game.destination[used]
+        wanted = np.bincount(pair, game.demand[used], origins.size * game.num_nodes).astype(np.float64)
+        source = np.arange(origins.size) * game.num_nodes + origins
+        return cls(edge, first + game.tail[edge], first + game.head[edge], wanted, source)
 
     def balance(self) -> tuple[sparse.csr_array, FloatArray]:
         """Rows and right side of: what enters a node, less what leaves it, is what is wanted there; nothing of the origins."""
