@@ -12,6 +12,7 @@ from poagame.errors import InvalidInput
 from poagame.games.checks import finite, whole
 from poagame.serving.engine import route_compiled as codes
 from poagame.serving.router import DynamoRouter
+from poagame.serving.router_1x import DynamoRouter1
 
 _NO_LATENCY = np.zeros(1)
 _NOT_FORCED = np.zeros(0, dtype=np.int64)
@@ -102,7 +103,16 @@ class Fixed:
 
 
 Policy: TypeAlias = (
-    DynamoRouter | Random | RoundRobin | PowerOfChoices | ShortestQueue | LeastWork | CacheAffinity | Selfish | Fixed
+    DynamoRouter
+    | DynamoRouter1
+    | Random
+    | RoundRobin
+    | PowerOfChoices
+    | ShortestQueue
+    | LeastWork
+    | CacheAffinity
+    | Selfish
+    | Fixed
 )
 
 
@@ -127,6 +137,9 @@ def encode(policy: Policy) -> Encoded:
     match policy:
         case DynamoRouter():
             return Encoded(codes.DYNAMO, np.array([policy.overlap_weight, policy.temperature, 0.0, 1.0]))
+        case DynamoRouter1():
+            values = [policy.overlap_score_credit, policy.temperature, policy.prefill_load_scale, 1.0]
+            return Encoded(codes.DYNAMO_1, np.array(values))
         case Random():
             return Encoded(codes.RANDOM, none)
         case RoundRobin():

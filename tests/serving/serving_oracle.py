@@ -11,6 +11,7 @@ from poagame.serving import (
     ClosedLoop,
     Cluster,
     DynamoRouter,
+    DynamoRouter1,
     Fixed,
     LeastWork,
     MarginalCost,
@@ -155,14 +156,13 @@ class Oracle:
                     * (sum(worker.waiting.values()) + self.new_tokens(worker, r))
                     / self.c.block_tokens
                 )
-            if leg != "prefill":
-                blocks: set[object] = set()
-                for other in [*worker.routed, r]:
-                    blocks |= set(other.shared) | {
-                        ("own", other.number, k) for k in range(self.ceil(other.inputs) - len(other.shared))
-                    }
-                total += len(blocks)
-            return total
+            return total if leg == "prefill" else total + self.blocks_with(worker, r)
+        if isinstance(policy, DynamoRouter1):
+            total = 0.0
+            if leg != "decode":
+                raw = (sum(worker.waiting.values()) + r.inputs) / self.c.block_tokens
+                total += policy.prefill_load_scale * max(raw - policy.overlap_score_credit * self.found(worker, r), 0.0)
+            return total if leg == "prefill" else total + self.blocks_with(worker, r)
         if isinstance(policy, LeastWork):
             return sum(worker.waiting.values()) + (
                 sum(o.outputs for o in worker.routed) if worker.role != "prefill" else 0
@@ -177,6 +177,14 @@ class Oracle:
             return cost - policy.overlap_weight * self.found(worker, r)
         assert isinstance(policy, ShortestQueue)
         return n
+
+    def blocks_with(self, worker: Worker, r: Request) -> int:
+        blocks: set[object] = set()
+        for other in [*worker.routed, r]:
+            blocks |= set(other.shared) | {
+                ("own", other.number, k) for k in range(self.ceil(other.inputs) - len(other.shared))
+            }
+        return len(blocks)
 
     def latency(self, others: int) -> float:
         table = self.policy.latency_ms  # type: ignore[union-attr]

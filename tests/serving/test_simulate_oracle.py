@@ -11,6 +11,7 @@ from poagame.serving import (
     Cluster,
     DecodeTime,
     DynamoRouter,
+    DynamoRouter1,
     Fixed,
     LeastWork,
     MarginalCost,
@@ -84,12 +85,13 @@ def drawn_policy(rng: np.random.Generator, cluster: Cluster, count: int) -> Poli
         RoundRobin(),
         Fixed(rng.integers(0, cluster.num_decoders, count)),
         DynamoRouter(float(rng.choice([0.0, 0.5, 1.0, 2.0]))),
+        DynamoRouter1(float(rng.choice([0.0, 1.0, 2.0])), float(rng.choice([0.0, 0.5, 1.0]))),
         LeastWork(),
         ShortestQueue(),
         CacheAffinity(),
         Selfish(latency, float(rng.choice([0.0, 2.0]))),
         MarginalCost(latency, float(rng.choice([0.0, 2.0]))),
-    ][int(rng.integers(8))]
+    ][int(rng.integers(9))]
 
 
 @pytest.mark.parametrize("block", range(10))

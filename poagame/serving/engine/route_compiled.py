@@ -21,6 +21,7 @@ LEAST_WORK: Final = 5
 CACHE_AFFINITY: Final = 6
 SELFISH: Final = 7
 MARGINAL_COST: Final = 8
+DYNAMO_1: Final = 9
 
 
 @leaf
@@ -64,6 +65,15 @@ def _cost(given: Given, state: State, router: Router, worker: int, request: int,
         if leg != DECODE:
             tokens = state.waiting_tokens[worker] + new_tokens(given, state, worker, request)
             cost += router.values[0] * tokens / given.block_tokens
+        if leg != PREFILL:
+            cost += routed_blocks_with(given, state, worker, request)
+        return cost
+    if policy == DYNAMO_1:
+        cost = 0.0
+        if leg != DECODE:
+            raw = (state.waiting_tokens[worker] + given.input_tokens[request]) / given.block_tokens
+            credit = router.values[0] * found_blocks(given, state, worker, request)
+            cost += router.values[2] * max(raw - credit, 0.0)
         if leg != PREFILL:
             cost += routed_blocks_with(given, state, worker, request)
         return cost

@@ -93,7 +93,7 @@ class Router(NamedTuple):
     policy: IntArray
     """[1] code"""
     values: FloatArray
-    """[4] overlap weight, temperature, the number of choices, whether costs are divided by their range"""
+    """[4] overlap weight or credit, temperature, the number of choices or the prefill scale, whether costs are divided by their range"""
 
 
 class State(NamedTuple):
