@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from poagame.errors import BadRows, EmptyTable, InvalidInput
 from poagame.measured import detect_format, read_decisions, read_requests, read_sweep
+from poagame.serving import mocker_times
 
 HEADER = "request_id,arrival_ms,ttft_ms,latency_ms,decode_worker\n"
 GOOD = "r0,0.0,20.5,300.25,17503277116005967628\n"
@@ -304,3 +307,25 @@ def test_decisions_without_a_selection(own) -> None:
         (3, "its decision has no selected worker"),
         (4, "its decision has no selected worker"),
     )
+
+
+@pytest.mark.parametrize("harm", ["name", "version", "cut"])
+def test_damaged_npz(tmp_path: Path, harm: str) -> None:
+    """A member's name in the directory is no UTF-8, or its format is of the future, or the directory is missing."""
+    stream = io.BytesIO()
+    np.savez(stream, prefill_isl=np.arange(3.0), prefill_ttft=np.arange(3.0))
+    data = bytearray(stream.getvalue())
+    entry = data.index(b"PK\x01\x02")
+    if harm == "name":
+        data[entry + 9] |= 0x08  # the flag for UTF-8
+        data[entry + 46] = 0xB2
+    elif harm == "version":
+        data[entry + 6] = 255
+    else:
+        del data[entry:]
+    path = tmp_path / "profile.npz"
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput, match="damaged"):
+        read_sweep(path)
+    with pytest.raises(InvalidInput, match="damaged"):
+        mocker_times(path)

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping
@@ -179,7 +180,7 @@ class Source:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
             raise self.damaged(error) from error
 
     def csv(self) -> pl.LazyFrame:
