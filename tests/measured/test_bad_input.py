@@ -309,9 +309,9 @@ def test_decisions_without_a_selection(own) -> None:
     )
 
 
-@pytest.mark.parametrize("harm", ["name", "version", "cut"])
+@pytest.mark.parametrize("harm", ["name", "version", "password", "cut"])
 def test_damaged_npz(tmp_path: Path, harm: str) -> None:
-    """A member's name in the directory is no UTF-8, or its format is of the future, or the directory is missing."""
+    """A member's name in the directory is no UTF-8, its format is of the future, it is encrypted, or the directory is missing."""
     stream = io.BytesIO()
     np.savez(stream, prefill_isl=np.arange(3.0), prefill_ttft=np.arange(3.0))
     data = bytearray(stream.getvalue())
@@ -321,6 +321,8 @@ def test_damaged_npz(tmp_path: Path, harm: str) -> None:
         data[entry + 46] = 0xB2
     elif harm == "version":
         data[entry + 6] = 255
+    elif harm == "password":
+        data[entry + 8] |= 1
     else:
         del data[entry:]
     path = tmp_path / "profile.npz"

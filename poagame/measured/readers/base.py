@@ -138,7 +138,7 @@ class Source:
                 raise InvalidInput(f"{self.name} unpacks to {size:,} bytes; the limit of an archive is {MAX_BYTES:,}")
             with np.load(self.path, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}
-        except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError) as error:
+        except (zipfile.BadZipFile, EOFError, zlib.error, struct.error, RuntimeError) as error:  # the last: encrypted
             raise self.damaged(error) from error
         except (ValueError, OSError, TypeError, KeyError) as error:
             if isinstance(error, InvalidInput):
@@ -180,7 +180,7 @@ class Source:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return frozenset(name.removesuffix(".npy") for name in archive.namelist())
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError) as error:
             raise self.damaged(error) from error
 
     def csv(self) -> pl.LazyFrame:
