@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-OLD_NEWS = ("DeprecationWarning", "PendingDeprecationWarning", "ImportWarning")
+OLD_NEWS = ("DeprecationWarning", "PendingDeprecationWarning", "ImportWarning", "SyntaxWarning")
 """Warnings that old releases give of one another, which are errors elsewhere."""
 
 SELECTION = [
